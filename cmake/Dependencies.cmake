@@ -1,0 +1,11 @@
+# Every library is used by one room only; docs/decisions says why each is here.
+find_package(Threads REQUIRED)
+find_package(PkgConfig REQUIRED)
+find_package(RocksDB REQUIRED CONFIG)
+find_package(Boost 1.81 REQUIRED CONFIG COMPONENTS json url)
+find_package(yaml-cpp REQUIRED)
+find_package(CLI11 REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(fmt REQUIRED)
+pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
+find_package(GTest REQUIRED)

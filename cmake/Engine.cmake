@@ -1,0 +1,28 @@
+# The engine room: the Rust library behind kwe.h and the C++ around it, or the mock behind the same header.
+set(KWE_PROFILE release CACHE STRING "cargo profile of libkwe.a: release; dist for benches and packages")
+set(KWE_TARGET "$ENV{HOME}/.cache/perdure/cargo" CACHE PATH "one cargo target folder for all presets and checkouts")
+set(KWE_LIB ${CMAKE_BINARY_DIR}/libkwe.a)
+
+add_library(perdure_engine_mock STATIC ${CMAKE_SOURCE_DIR}/src/engine/engine.cc ${CMAKE_SOURCE_DIR}/src/engine/mock.cc)
+target_link_libraries(perdure_engine_mock PUBLIC perdure_kernel)
+
+if(KERNEL_WASM STREQUAL "ON")
+    find_program(CARGO cargo REQUIRED)
+    file(GLOB_RECURSE KWE_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/engine/kwe/*.rs
+         ${CMAKE_SOURCE_DIR}/src/engine/kwe/*.toml)
+    add_custom_command(
+        OUTPUT ${KWE_LIB}
+        COMMAND ${CMAKE_COMMAND} -E env --unset=RUSTFLAGS CARGO_TARGET_DIR=${KWE_TARGET} ${CARGO} build --locked
+                --profile ${KWE_PROFILE} --workspace --all-targets
+                --manifest-path ${CMAKE_SOURCE_DIR}/src/engine/kwe/Cargo.toml
+        COMMAND ${CMAKE_COMMAND} -E copy ${KWE_TARGET}/${KWE_PROFILE}/libkwe.a ${KWE_LIB}
+        DEPENDS ${KWE_SOURCES} ${CMAKE_SOURCE_DIR}/src/engine/kwe/Cargo.lock
+        USES_TERMINAL VERBATIM)
+    add_custom_target(kwe_build DEPENDS ${KWE_LIB})
+    add_library(kwe INTERFACE)
+    add_dependencies(kwe kwe_build)
+    target_link_libraries(kwe INTERFACE ${KWE_LIB})
+
+    perdure_room(engine LINKS perdure_kernel kwe EXCLUDE mock.cc)
+    add_dependencies(perdure_engine kwe_build)
+endif()

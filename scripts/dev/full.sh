@@ -1,0 +1,104 @@
+# shellcheck shell=bash
+# `./dev test --full [PART]`: the long tests. Sourced by ./dev.
+#
+# Without a part all parts run that have not yet passed on exactly these files; a part that is named always runs. What
+# passed is noted in ~/.cache/perdure/full, named by a hash of the tree.
+
+# A part is listed only while the tree holds what it runs.
+full_parts() {
+    if ls tests/crash/*_test.cc >/dev/null 2>&1; then echo crash; fi
+    if ls tests/functional/*kill*_test.cc >/dev/null 2>&1; then echo kills; fi
+    if [ -n "$(list_fuzz_targets)" ]; then echo fuzz; fi
+    if [ -x scripts/build_guests ]; then echo guests; fi
+    echo tsan
+    if [ -f .clang-tidy ]; then echo tidy; fi
+    if ls tests/soak/*_test.cc >/dev/null 2>&1; then echo soak; fi
+    if has_benches; then echo benches; fi
+}
+
+tree_hash() {
+    git ls-files -co --exclude-standard -z | LC_ALL=C sort -zu | xargs -0 sha256sum 2>/dev/null | sha256sum | cut -c1-16
+}
+
+# Tests that have a short and a long count look at PERDURE_TEST_FULL.
+full_crash() { build_preset release && test_crash 30000; }
+full_kills() { PERDURE_TEST_FULL=1 full_label kills; }
+full_soak() { PERDURE_TEST_FULL=1 full_label soak; }
+full_label() { # label
+    build_preset release && run_ctest release -L "$1"
+    local status=$?
+    show_output_of release "$1"
+    return $status
+}
+
+full_fuzz() {
+    need_packages "${packages_fuzz[@]}"
+    build_fuzz_all && test_fuzz_replay && test_fuzz "${DEV_FUZZ_SECONDS_EACH:-60}"
+}
+
+# Every guest from source, into a folder of its own; the fixtures stay as they are.
+full_guests() {
+    local out=$cache/full-guests
+    need_packages "${packages_guests_cpp[@]}" "${packages_guests_rust[@]}"
+    rm -rf "$out"
+    need_componentize && scripts/build_guests --force --out "$out" && count "$(ls "$out" | wc -l)" 0
+}
+
+full_tsan() {
+    local targets
+    configure tsan || return 1
+    mapfile -t targets < <(ctest --test-dir build/tsan -N -L unit | sed -n 's/^ *Test *#[0-9]*: //p')
+    build_preset tsan "${targets[@]}" && run_ctest tsan -L unit
+}
+
+full_tidy() {
+    local files bad
+    need_packages "${packages_tidy[@]}"
+    configure tidy || return 1
+    mapfile -t files < <(own_sources build/tidy/compile_commands.json)
+    mkdir -p build/tidy/logs
+    rm -f build/tidy/logs/*
+    printf '%s\n' "${files[@]}" | xargs -P "$jobs" -I{} bash -c '
+        log=build/tidy/logs/$(echo "{}" | tr / _).log
+        if clang-tidy-19 -p build/tidy --quiet "{}" >"$log" 2>/dev/null; then rm -f "$log"; else cat "$log"; fi'
+    bad=$(find build/tidy/logs -type f | wc -l)
+    count $((${#files[@]} - bad)) "$bad"
+    [ "$bad" = 0 ]
+}
+
+own_sources() { # compile_commands.json: our own sources in it
+    sed -n 's/^ *"file": "\(.*\)",\{0,1\}$/\1/p' "$1" | sed "s|^$root/||" | grep '^src/' | sort -u
+}
+
+full_benches() { command_bench && count 1 0; }
+
+command_full() { # [part]
+    local part stamp parts
+    mapfile -t parts < <(full_parts)
+    if [ $# -gt 0 ]; then
+        printf '%s\n' "${parts[@]}" | grep -qx "$1" ||
+            { echo "dev: there is no part $1; parts: ${parts[*]}" >&2; exit 2; }
+        parts=("$1")
+    fi
+    trap closing_line EXIT
+    failed=1
+    need_build
+    failed=0
+    mkdir -p "$cache/full"
+    set +e
+    for part in "${parts[@]}"; do
+        stamp=$cache/full/$(tree_hash)-$part
+        if [ $# = 0 ] && [ -f "$stamp" ]; then
+            read -r before <"$stamp"
+            echo "=== $part: passed on these files before ($before cases)"
+            count "$before" 0
+            continue
+        fi
+        local passed_before=$passed
+        if step "$part" "full_$part"; then
+            echo $((passed - passed_before)) >"$stamp"
+        fi
+    done
+    [ "$failed" = 0 ] && [ "$passed" -gt 0 ]
+    exit $?
+}

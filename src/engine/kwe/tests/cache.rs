@@ -1,0 +1,183 @@
+//! Compiled code: once per content and engine (E-12), and never from a file that does not verify (E-13).
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kwe::abi::*;
+use support::*;
+
+const KEY: [u8; 32] = [7; 32];
+
+fn component() -> Vec<u8> {
+    bare(r#"(func (export "init") (param i32 i32))"#)
+}
+
+/// The files of the cache with this extension.
+fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = vec![];
+    for entry in fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            found.extend(files(&entry, extension));
+        } else if entry.extension().is_some_and(|it| it == extension) {
+            found.push(entry);
+        }
+    }
+    found
+}
+
+fn only(dir: &Path, extension: &str) -> PathBuf {
+    let found = files(dir, extension);
+    assert_eq!(found.len(), 1, "{found:?}");
+    found[0].clone()
+}
+
+/// Loads the component in a fresh engine and runs it: (compiles, hits on disk, rejects).
+fn start(dir: &Path, key: &[u8; 32]) -> (u64, u64, u64) {
+    let node = Node::cached(dir, key);
+    assert_eq!(node.process(&component()).run(&node).kind, EXIT_RETURNED);
+    let stats = node.stats();
+    (stats.compiles_total, stats.disk_hits_total, stats.cache_rejects_total)
+}
+
+fn overwrite(path: &Path, bytes: &[u8]) {
+    fs::remove_file(path).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_second_engine_compiles_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new("second");
+    assert_eq!(start(&folder.0, &KEY), (1, 0, 0));
+    assert_eq!(start(&folder.0, &KEY), (0, 1, 0));
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&only(&folder.0, "cwasm")), 0o400);
+    assert_eq!(mode(only(&folder.0, "cwasm").parent().unwrap()), 0o700);
+    assert!(files(&folder.0, "tmp").is_empty());
+}
+
+#[test]
+fn in_one_engine_a_component_is_made_once() {
+    let node = Node::new();
+    let guest = component();
+    let first = node.load(&guest).unwrap();
+    drop(node.load(&guest).unwrap());
+    let stats = node.stats();
+    assert_eq!((stats.compiles_total, stats.memory_hits_total, stats.components), (1, 1, 1));
+    drop(first);
+    assert!(unsafe { kwe::kwe_component_find(node.engine, [0; 32].as_ptr()) }.is_null());
+}
+
+#[test]
+fn concurrent_requests_compile_once() {
+    let folder = Folder::new("thundering");
+    let node = Node::cached(&folder.0, &KEY);
+    let guest = component();
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| drop(node.load(&guest).unwrap()));
+        }
+    });
+    let stats = node.stats();
+    assert_eq!((stats.compiles_total, stats.memory_hits_total), (1, 15));
+}
+
+#[test]
+fn damaged_files_are_rebuilt_and_never_loaded() {
+    let folder = Folder::new("damaged");
+    assert_eq!(start(&folder.0, &KEY), (1, 0, 0));
+    let (code, tag) = (only(&folder.0, "cwasm"), only(&folder.0, "tag"));
+    let whole = fs::read(&code).unwrap();
+    let flipped = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let mut broken = vec![vec![], whole[..100].to_vec(), whole[..whole.len() - 1].to_vec()];
+    broken.push([&whole[..], b"x"].concat());
+    broken.extend((0..20).map(|i| flipped(i * (whole.len() - 1) / 19)));
+    for bytes in broken {
+        overwrite(&code, &bytes);
+        assert_eq!(start(&folder.0, &KEY), (1, 0, 1));
+        assert_eq!(start(&folder.0, &KEY), (0, 1, 0), "it was rebuilt");
+    }
+    let good = fs::read(&tag).unwrap();
+    for bytes in [&[][..], &good[..31], &[&good[..], b"x"].concat(), &[0; 32]] {
+        overwrite(&tag, bytes);
+        assert_eq!(start(&folder.0, &KEY), (1, 0, 1));
+    }
+    fs::remove_file(&tag).unwrap();
+    assert_eq!(start(&folder.0, &KEY), (1, 0, 1), "code without a tag");
+}
+
+#[test]
+fn code_of_another_key_another_component_or_another_engine_is_foreign() {
+    let folder = Folder::new("foreign");
+    assert_eq!(start(&folder.0, &KEY), (1, 0, 0));
+    assert_eq!(start(&folder.0, &[8; 32]), (1, 0, 1), "another node's key");
+    assert_eq!(start(&folder.0, &[8; 32]), (0, 1, 0));
+
+    // Another component's code and tag under this one's name.
+    let other = bare(r#"(func (export "init") (param i32 i32) unreachable)"#);
+    let node = Node::cached(&folder.0, &[8; 32]);
+    let ours = [only(&folder.0, "cwasm"), only(&folder.0, "tag")];
+    drop(node.load(&other).unwrap());
+    drop(node);
+    for (path, extension) in ours.iter().zip(["cwasm", "tag"]) {
+        let theirs = files(&folder.0, extension).into_iter().find(|file| file != path).unwrap();
+        fs::rename(theirs, path).unwrap();
+    }
+    assert_eq!(start(&folder.0, &[8; 32]), (1, 0, 1), "another component's code");
+}
+
+#[test]
+fn code_made_for_other_settings_is_stale_even_with_a_valid_tag() {
+    // An engine that copies memory images makes other code; its signed file is put where ours is looked for.
+    let (ours, theirs) = (Folder::new("ours"), Folder::new("theirs"));
+    assert_eq!(start(&ours.0, &KEY), (1, 0, 0));
+    let dir = theirs.0.to_str().unwrap();
+    let other = Node::with(&kwe_engine_config {
+        no_cow: 1,
+        cache_dir: kwe_slice::of(dir.as_bytes()),
+        cache_key: kwe_slice::of(&KEY),
+        ..config()
+    })
+    .unwrap();
+    let mut prints = [[0; 32]; 2];
+    unsafe { kwe::kwe_engine_fingerprint(other.engine, prints[0].as_mut_ptr()) };
+    unsafe { kwe::kwe_engine_fingerprint(Node::new().engine, prints[1].as_mut_ptr()) };
+    assert_ne!(prints[0], prints[1]);
+    drop(other.load(&component()).unwrap());
+    for extension in ["cwasm", "tag"] {
+        fs::rename(only(&theirs.0, extension), only(&ours.0, extension)).unwrap();
+    }
+    assert_eq!(start(&ours.0, &KEY), (1, 0, 1));
+}
+
+#[test]
+fn what_an_interrupted_writer_left_is_swept() {
+    let folder = Folder::new("swept");
+    assert_eq!(start(&folder.0, &KEY), (1, 0, 0));
+    let left = only(&folder.0, "cwasm").with_extension("999.0.tmp");
+    fs::write(&left, b"half").unwrap();
+    fs::remove_file(only(&folder.0, "cwasm")).unwrap();
+    assert_eq!(start(&folder.0, &KEY).0, 1);
+    assert!(!left.exists());
+}
+
+#[test]
+fn an_unwritable_cache_costs_a_compilation_not_the_start() {
+    let folder = Folder::new("full");
+    let node = Node::cached(&folder.0, &KEY);
+    // A file where the directory of the code would have to be.
+    let guest = component();
+    let current = fs::read_dir(&folder.0).unwrap().map(|e| e.unwrap().path()).find(|p| p.is_dir()).unwrap();
+    for byte in 0..=255 {
+        fs::write(current.join(format!("{byte:02x}")), b"").unwrap();
+    }
+    assert_eq!(node.process(&guest).run(&node).kind, EXIT_RETURNED);
+    assert_eq!(node.stats().compiles_total, 1);
+    assert!(LOG.lock().unwrap().iter().any(|line| line.contains("code_not_cached")));
+}

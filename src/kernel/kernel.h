@@ -1,0 +1,230 @@
+#pragma once
+
+/// The kernel as a whole: the process table, the workers, and the operations that concern more than one process.
+///
+/// It sees Wasm as `Engine`, the log as `Journal`, time as `Clock`: everything comes in through the constructor, so that
+/// the same kernel runs on real threads in a node and single-threaded in a test.
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_set>
+#include <vector>
+
+#include "abi/kernel_codec.h"
+#include "base/clock.h"
+#include "base/executor.h"
+#include "base/guarded.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "base/result.h"
+#include "kernel/guest.h"
+#include "kernel/instance.h"
+#include "kernel/journal.h"
+#include "kernel/limits.h"
+#include "kernel/module.h"
+#include "kernel/process.h"
+#include "kernel/process_table.h"
+#include "kernel/terminal.h"
+#include "kernel/worker.h"
+
+namespace perdure::kernel {
+
+/// Where code is found by its handle (`/package:publisher/pkg/NAME.wasm`); `vfs` takes this over later.
+struct StoredProcess;
+
+class CodeSource {
+public:
+    virtual ~CodeSource() = default;
+
+    struct Found {
+        Bytes wasm;
+        ContentHash hash;
+    };
+    /// Errors: NotFound, Io, Corrupt. Thread: any but the workers'; may block.
+    virtual Result<Found> read(std::string_view handle) = 0;
+};
+
+/// What the kernel is built on; everything outlives it.
+struct KernelParts {
+    const Clock& clock;
+    Journal& journal;
+    Engine& engine;
+    Terminal& terminal;
+    Executor& blocking;
+    CodeSource& code;
+    Log log;
+    /// One generator per worker and one for the kernel itself (K-261).
+    std::function<std::unique_ptr<Random>()> make_random;
+};
+
+struct KernelOptions {
+    std::string own_node;
+    std::uint32_t workers = 1;
+    KernelLimits limits;
+};
+
+/// A process that is to be made (K-127). The code is loaded and checked already.
+struct NewProcess {
+    ProcessId id;
+    std::string code_handle;
+    std::optional<std::uint32_t> wit_version;
+    OnExit on_exit;
+    bool is_public = false;
+    std::shared_ptr<const Code> code;
+    /// What it shall hold; filtered by what `initialiser` issues or holds, unless that is empty (K-115).
+    std::vector<CapabilityRecord> capabilities;
+    /// Gets its `messaging` (K-199); nothing for the kernel itself.
+    std::optional<ProcessId> initialiser;
+    std::optional<PackageId> package;
+};
+
+/// One process as `ps` shows it.
+struct ProcessStatus {
+    ProcessId id;
+    LifePhase phase = LifePhase::Initialised;
+    Waiting waiting = Waiting::No;
+    bool is_module = false;
+    OnExit::Kind on_exit = OnExit::Kind::None;
+    std::uint32_t worker = 0;
+    std::uint64_t starts = 0, crashes = 0, cpu_ns = 0, memory_bytes = 0, state_bytes = 0, seen = 0;
+    std::uint64_t mailbox_messages = 0, mailbox_bytes = 0, outstanding = 0, refused = 0;
+};
+
+/// Counters of the node; they describe and promise nothing (K-254).
+struct KernelCounters {
+    std::atomic<std::uint64_t> denied{0};   ///< `kernel_denied_total`
+    std::atomic<std::uint64_t> refused{0};  ///< `kernel_mailbox_refused_total`
+    std::atomic<std::uint64_t> messages{0};
+};
+
+class Kernel final : public ModuleServices {
+public:
+    Kernel(KernelOptions options, KernelParts parts);
+    ~Kernel() override;
+    Kernel(const Kernel&) = delete;
+    Kernel& operator=(const Kernel&) = delete;
+
+    /// Puts a runtime module into the table (K-100). Before `boot`; `module` outlives the kernel's stop.
+    void add_module(RuntimeModule& module);
+
+    /// Loads the table and prepares everything to run, as K-165 orders it; blocks. Errors: Corrupt, Io of the journal.
+    Result<void> boot();
+    /// Runs what boot initialised (`Booted`), and with `Threads::Real` starts the worker threads.
+    enum class Threads : std::uint8_t { Real, Stepped };
+    void start(Threads threads);
+    /// Graceful end (K-170): stops all guests, appends the removal of `None` entries. Afterwards nothing runs any more.
+    void stop();
+
+    // Operations. Thread: any.
+
+    /// Loads and checks code on the blocking pool, then calls `done` on one of its threads (K-128, K-233).
+    using CodeDone = std::function<void(Result<std::shared_ptr<const Code>>)>;
+    void load_code(SharedBytes wasm, ContentHash hash, CodeDone done);
+
+    /// K-127. Errors: InvalidInput (unsafe or reserved id), AlreadyExists. On error nothing has changed.
+    Result<SequenceNumber> initialise(NewProcess process);
+    /// All of them or none, in one entry together with what `change` holds already (a package's record, for example).
+    Result<SequenceNumber> initialise(std::vector<NewProcess> processes, Entry change);
+    /// K-130. Errors: NotFound, InvalidInput (a runtime module), AlreadyExists (running). `seen` is what the asker knew.
+    Result<void> run(const ProcessId& id, SequenceNumber seen);
+    /// K-161. `done` gets the number of the removal, or nothing if there is no such process; it is called on a worker.
+    using KillDone = std::function<void(std::optional<SequenceNumber>)>;
+    void kill(const ProcessId& id, Worker::Revoke revoke, KillDone done);
+    /// Ends the instance and starts the next one, whatever the exit behaviour. Same callback as `kill`, with the number
+    /// the new instance begins with.
+    void restart(const ProcessId& id, KillDone done);
+    /// K-117. Nothing when there is no such process.
+    std::optional<SequenceNumber> grant(const ProcessId& target, const std::vector<CapabilityRecord>& capabilities);
+    std::optional<SequenceNumber> drop(const ProcessId& target, const std::vector<Capability>& capabilities);
+    std::optional<SequenceNumber> set_on_exit(const ProcessId& target, OnExit on_exit);
+
+    Seen<std::vector<ProcessStatus>> processes() const;
+    /// Debug (K-191): the whole table, one process, whether a process holds a capability (nothing: no such process).
+    Seen<std::vector<std::pair<ProcessId, ProcessEntry>>> debug_map() const;
+    Seen<std::optional<ProcessEntry>> debug_process(const ProcessId& id) const;
+    Seen<std::optional<bool>> debug_has_cap(const ProcessId& id, const Capability& capability) const;
+
+    // ModuleServices
+    void respond(const RuntimeModule& module, const ReplyHandle& reply, Response response, std::optional<Blob> blob,
+                 SequenceNumber seen) override;
+    Result<std::uint64_t> send(const RuntimeModule& module, const Address& target, Request request,
+                               std::optional<Blob> blob, SequenceNumber seen) override;
+    void refuse(const ReplyHandle& reply, SequenceNumber seen) override;
+    void run_on_worker(std::function<void()> work) override;
+    void run_at(MonotonicTime at, std::function<void()> work) override;
+    void print(const RuntimeModule& module, std::uint8_t level, std::string text, SequenceNumber seen) override;
+    const std::string& own_node() const override { return options_.own_node; }
+
+    // For workers and instances.
+
+    const KernelLimits& limits() const { return options_.limits; }
+    const Clock& clock() const { return parts_.clock; }
+    Journal& journal() { return parts_.journal; }
+    Engine& engine() { return parts_.engine; }
+    Terminal& terminal() { return parts_.terminal; }
+    const Log& log() const { return parts_.log; }
+    ProcessTable& table() { return table_; }
+    KernelCounters& counters() { return counters_; }
+    Worker& worker(std::uint32_t index) { return *workers_[index]; }
+    std::uint32_t worker_count() const { return static_cast<std::uint32_t>(workers_.size()); }
+
+    /// A print of `kernel:distro:sys`.
+    void print(std::uint8_t level, std::string text, SequenceNumber seen);
+    /// Counts a denied message and logs its pair once (K-242).
+    void note_denial(const Party& sender, const Party& target, const Capability& missing, SequenceNumber seen);
+    /// Counts a refused message and logs at most once per target and minute (K-83).
+    void note_refused(Process& target);
+    void trace_drop(std::string_view reason, const Envelope& envelope);
+
+    /// Nothing when the journal has no room for the process.
+    std::optional<SequenceNumber> change_own_capabilities(Process& process, CapabilityChange change,
+                                                          const std::vector<Capability>& capabilities);
+    struct OnExitChange {
+        SequenceNumber number;
+        bool above_share = false;
+    };
+    OnExitChange change_on_exit(Process& process, OnExit on_exit);
+    /// Takes `process` out of the table with everything it held, and what it issued unless told otherwise (K-118).
+    SequenceNumber remove(Process& process, Worker::Revoke revoke);
+
+private:
+    struct Refusals {
+        std::unordered_map<std::string, std::pair<MonotonicTime, std::uint64_t>> last;
+    };
+
+    Ref<Process> make_process(ProcessFacts facts);
+    std::uint32_t place() const;
+    ProcessRecord record_of(const Process& process, const OnExit& on_exit) const;
+    SequenceNumber append_always(Entry entry);
+    void enter(ProcessTable::Writer& writer, NewProcess process, Entry& change, std::vector<TableEntry>& entries);
+    OnExitChange put_on_exit(ProcessTable::Writer& writer, TableEntry entry, OnExit on_exit);
+    void load_stored_code(std::vector<StoredProcess>& found);
+    void enter_stored(const ProcessId& id, const ProcessRecord& record, std::shared_ptr<const Code> code,
+                      const std::vector<CapabilityRecord>& capabilities);
+    void stop_processes();
+    Ref<Process> find(const ProcessId& id) const;
+    Ref<Process> module_process(const RuntimeModule& module) const;
+
+    const KernelOptions options_;
+    const KernelParts parts_;
+    ProcessTable table_;
+    KernelCounters counters_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::vector<std::thread> threads_;
+    std::atomic<std::uint32_t> next_appender_{1};
+    std::vector<std::atomic<std::uint32_t>> population_;  ///< Processes per worker.
+    std::vector<Ref<Process>> booted_;
+    std::vector<Ref<Process>> modules_;
+    Guarded<std::unordered_set<std::string>> denials_logged_;
+    Guarded<Refusals> refusals_;
+    Guarded<std::unique_ptr<Random>> random_;
+    const ProcessId kernel_id_ = well_known::kernel();
+    bool running_ = false;
+};
+
+}  // namespace perdure::kernel

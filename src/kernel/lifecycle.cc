@@ -1,0 +1,479 @@
+/// Who exists and what they hold: every change of the process table with its entry in the log (K-121, K-122, K-127,
+/// K-144, K-158), and what boot makes of the stored table (K-165).
+
+#include <algorithm>
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "base/check.h"
+#include "kernel/kernel.h"
+
+namespace perdure::kernel {
+
+ProcessRecord Kernel::record_of(const Process& process, const OnExit& on_exit) const {
+    ProcessRecord record;
+    record.code_handle = process.facts.code_handle;
+    record.wit_version = process.facts.wit_version;
+    record.on_exit = on_exit;
+    record.is_public = process.facts.is_public;
+    record.package = process.facts.package;
+    return record;
+}
+
+namespace {
+
+void put_capabilities(Entry& entry, const ProcessId& holder, const std::vector<CapabilityRecord>& records) {
+    for (const CapabilityRecord& record : records) {
+        entry.changes.push_back(
+            {Family::Capabilities, capability_key(holder, record.capability), encode_capability_record(record)});
+    }
+}
+
+void erase_capabilities(Entry& entry, const ProcessId& holder, const std::vector<CapabilityRecord>& records) {
+    for (const CapabilityRecord& record : records) {
+        entry.changes.push_back({Family::Capabilities, capability_key(holder, record.capability), std::nullopt});
+    }
+}
+
+bool is_durable(const TableEntry& entry) {
+    return entry.on_exit->kind != OnExit::Kind::None && entry.process->facts.module == nullptr;
+}
+
+std::vector<CapabilityRecord> records_of(const HeldSet& held) {
+    std::vector<CapabilityRecord> records;
+    for (const auto& capability : held.all()) {
+        records.push_back(capability->record);
+    }
+    return records;
+}
+
+}  // namespace
+
+Result<SequenceNumber> Kernel::initialise(NewProcess process) {
+    std::vector<NewProcess> one;
+    one.push_back(std::move(process));
+    return initialise(std::move(one), Entry{EntryKind::Initialise, {}});
+}
+
+Result<SequenceNumber> Kernel::initialise(std::vector<NewProcess> processes, Entry change) {
+    for (NewProcess& process : processes) {
+        if (!is_safe(process.id)) {
+            return Error(ErrorCode::InvalidInput, "the process id " + to_string(process.id) +
+                                                      " is not safe: names are made of a-z, 0-9 and -");
+        }
+        if (is_reserved(process.id)) {
+            return Error(ErrorCode::InvalidInput, "the id " + to_string(process.id) + " belongs to the node itself");
+        }
+        for (ExitRequest& request : process.on_exit.requests) {
+            request.target = resolve_our(std::move(request.target), options_.own_node);
+            request.request.expects_response.reset();  // K-159
+        }
+    }
+    auto writer = table_.write();
+    for (const NewProcess& process : processes) {
+        if (writer.find(process.id) != nullptr) {
+            return Error(ErrorCode::AlreadyExists, "the process id " + to_string(process.id) + " is taken");
+        }
+    }
+    std::vector<TableEntry> entries;
+    for (NewProcess& process : processes) {
+        enter(writer, std::move(process), change, entries);
+    }
+    const SequenceNumber number = append_always(std::move(change));
+    for (TableEntry& entry : entries) {
+        entry.changed = number;
+        writer.put(std::move(entry));
+    }
+    writer.publish(number);
+    return number;
+}
+
+void Kernel::enter(ProcessTable::Writer& writer, NewProcess process, Entry& change, std::vector<TableEntry>& entries) {
+    ProcessFacts facts;
+    facts.self = make_ref<const Party>(Address{options_.own_node, process.id});
+    facts.worker = place();
+    facts.is_public = process.is_public;
+    facts.code_handle = process.code_handle;
+    facts.wit_version = process.wit_version;
+    facts.code = process.code;
+    facts.package = process.package;
+
+    const TableEntry* initialiser = process.initialiser ? writer.find(*process.initialiser) : nullptr;
+    std::vector<CapabilityRecord> wanted;
+    wanted.push_back({messaging_of(facts.self->address), GrantCause::Birth, {}, {}, {}});
+    for (CapabilityRecord& record : process.capabilities) {
+        Capability& capability = record.capability;
+        capability.issuer = resolve_our(std::move(capability.issuer), options_.own_node);
+        if (!is_safe(capability.issuer) || is_mark(capability, options_.own_node)) {
+            continue;
+        }
+        const bool may_give =
+            !process.initialiser || (initialiser != nullptr &&
+                                     (capability.issuer == initialiser->process->self->address ||
+                                      initialiser->held->holds(capability)));
+        if (may_give) {
+            wanted.push_back(std::move(record));
+        } else {
+            print(0, to_string(process.id) + " does not get " + to_string(capability) + ": " +
+                         to_string(*process.initialiser) + " neither issues it nor holds it", {});  // K-115
+        }
+    }
+    std::vector<CapabilityRecord> given;
+    TableEntry entry{make_process(std::move(facts)), HeldSet::empty()->with(wanted, given),
+                     std::make_shared<const OnExit>(std::move(process.on_exit)), {}};
+    if (is_durable(entry)) {
+        change.changes.push_back({Family::Processes, process_key(process.id),
+                                  encode_process_record(record_of(*entry.process, *entry.on_exit))});
+        put_capabilities(change, process.id, given);
+    }
+    if (initialiser != nullptr) {
+        TableEntry parent = *initialiser;
+        std::vector<CapabilityRecord> added;
+        const std::vector<CapabilityRecord> messaging{
+            {messaging_of(entry.process->self->address), GrantCause::Initialiser, {}, {}, {}}};
+        parent.held = parent.held->with(messaging, added);
+        if (is_durable(parent)) {
+            put_capabilities(change, *process.initialiser, added);
+        }
+        entries.push_back(std::move(parent));
+    }
+    entries.push_back(std::move(entry));
+}
+
+SequenceNumber Kernel::append_always(Entry entry) {
+    if (entry.changes.empty()) {
+        return {};  // Nothing of it outlives the node, so nobody depends on a place in the log.
+    }
+    const auto number = parts_.journal.append(kKernelAppender, entry);
+    CHECK(number.has_value(), "the journal refused an entry of the kernel");
+    return *number;
+}
+
+SequenceNumber Kernel::remove(Process& process, Worker::Revoke revoke) {
+    const ProcessId& id = process.self->address.process;
+    auto writer = table_.write();
+    const TableEntry* found = writer.find(id);
+    CHECK(found != nullptr && found->process.get() == &process, "removed a process that is not in the table", id);
+    const TableEntry entry = *found;
+    Entry change{EntryKind::Exit, {}};
+    if (is_durable(entry)) {
+        change.changes.push_back({Family::Processes, process_key(id), std::nullopt});
+        erase_capabilities(change, id, records_of(*entry.held));
+    }
+    std::vector<TableEntry> losers;
+    if (revoke == Worker::Revoke::Issued) {
+        for (const ProcessId& holder : writer.holders_of(process.self->address)) {
+            const TableEntry* other = holder == id ? nullptr : writer.find(holder);
+            if (other == nullptr) {
+                continue;
+            }
+            std::vector<Capability> issued;
+            for (const auto& held : other->held->all()) {
+                if (held->record.capability.issuer == process.self->address) {
+                    issued.push_back(held->record.capability);
+                }
+            }
+            std::vector<CapabilityRecord> lost;
+            TableEntry loser = *other;
+            loser.held = loser.held->without(issued, lost);
+            if (is_durable(loser)) {
+                erase_capabilities(change, holder, lost);
+            }
+            losers.push_back(std::move(loser));
+        }
+    }
+    const SequenceNumber number = append_always(std::move(change));
+    for (TableEntry& loser : losers) {
+        loser.changed = number;
+        writer.put(std::move(loser));
+    }
+    writer.erase(id);
+    writer.publish(number);
+    population_[process.facts.worker].fetch_sub(1, std::memory_order_relaxed);
+    return number;
+}
+
+std::optional<SequenceNumber> Kernel::change_own_capabilities(Process& process, CapabilityChange kind,
+                                                              const std::vector<Capability>& capabilities) {
+    auto writer = table_.write();
+    const TableEntry* found = writer.find(process.self->address.process);
+    if (found == nullptr || found->process.get() != &process) {
+        return SequenceNumber{};
+    }
+    TableEntry entry = *found;
+    std::vector<CapabilityRecord> changed;
+    Entry change{kind == CapabilityChange::Save ? EntryKind::SaveCapabilities : EntryKind::DropCapabilities, {}};
+    if (kind == CapabilityChange::Save) {
+        std::vector<CapabilityRecord> added;
+        for (const Capability& capability : capabilities) {
+            added.push_back({capability, GrantCause::Saved, {}, {}, {}});
+        }
+        entry.held = entry.held->with(added, changed);
+    } else {
+        entry.held = entry.held->without(capabilities, changed);
+    }
+    if (changed.empty()) {
+        return entry.changed;
+    }
+    if (is_durable(entry)) {
+        if (kind == CapabilityChange::Save) {
+            put_capabilities(change, process.self->address.process, changed);
+        } else {
+            erase_capabilities(change, process.self->address.process, changed);
+        }
+    }
+    std::optional<SequenceNumber> number = entry.changed;
+    if (!change.changes.empty()) {
+        number = parts_.journal.append(process.facts.appender, change);
+    }
+    if (!number) {
+        return std::nullopt;
+    }
+    entry.changed = *number;
+    writer.put(std::move(entry));
+    writer.publish(*number);
+    return number;
+}
+
+Kernel::OnExitChange Kernel::change_on_exit(Process& process, OnExit on_exit) {
+    auto writer = table_.write();
+    const TableEntry* found = writer.find(process.self->address.process);
+    if (found == nullptr || found->process.get() != &process) {
+        return {};
+    }
+    return put_on_exit(writer, *found, std::move(on_exit));
+}
+
+std::optional<SequenceNumber> Kernel::set_on_exit(const ProcessId& target, OnExit on_exit) {
+    for (ExitRequest& request : on_exit.requests) {
+        request.target = resolve_our(std::move(request.target), options_.own_node);
+        request.request.expects_response.reset();
+    }
+    auto writer = table_.write();
+    const TableEntry* found = writer.find(target);
+    if (found == nullptr || found->process->facts.module != nullptr) {
+        return std::nullopt;
+    }
+    return put_on_exit(writer, *found, std::move(on_exit)).number;
+}
+
+Kernel::OnExitChange Kernel::put_on_exit(ProcessTable::Writer& writer, TableEntry entry, OnExit on_exit) {
+    const ProcessId& id = entry.process->self->address.process;
+    const bool was_durable = is_durable(entry);
+    entry.on_exit = std::make_shared<const OnExit>(std::move(on_exit));
+    Entry change{EntryKind::SetOnExit, {}};
+    if (is_durable(entry)) {
+        change.changes.push_back({Family::Processes, process_key(id),
+                                  encode_process_record(record_of(*entry.process, *entry.on_exit))});
+        if (!was_durable) {
+            put_capabilities(change, id, records_of(*entry.held));  // K-158
+        }
+    } else if (was_durable) {
+        change.changes.push_back({Family::Processes, process_key(id), std::nullopt});
+        erase_capabilities(change, id, records_of(*entry.held));
+    }
+    OnExitChange result;
+    if (!change.changes.empty()) {
+        auto number = parts_.journal.append(entry.process->facts.appender, change);
+        result.above_share = !number.has_value();
+        result.number = number ? *number : append_always(std::move(change));
+    }
+    entry.changed = result.number;
+    writer.put(std::move(entry));
+    writer.publish(result.number);
+    return result;
+}
+
+std::optional<SequenceNumber> Kernel::grant(const ProcessId& target, const std::vector<CapabilityRecord>& records) {
+    std::vector<CapabilityRecord> wanted;
+    for (CapabilityRecord record : records) {
+        record.capability.issuer = resolve_our(std::move(record.capability.issuer), options_.own_node);
+        if (is_safe(record.capability.issuer) && !is_mark(record.capability, options_.own_node)) {
+            wanted.push_back(std::move(record));
+        }
+    }
+    auto writer = table_.write();
+    const TableEntry* found = writer.find(target);
+    if (found == nullptr) {
+        return std::nullopt;
+    }
+    TableEntry entry = *found;
+    std::vector<CapabilityRecord> added;
+    entry.held = entry.held->with(wanted, added);
+    if (added.empty()) {
+        return entry.changed;
+    }
+    Entry change{EntryKind::Grant, {}};
+    if (is_durable(entry)) {
+        put_capabilities(change, target, added);
+    }
+    const SequenceNumber number = std::max(append_always(std::move(change)), entry.changed);
+    entry.changed = number;
+    writer.put(std::move(entry));
+    writer.publish(number);
+    return number;
+}
+
+std::optional<SequenceNumber> Kernel::drop(const ProcessId& target, const std::vector<Capability>& capabilities) {
+    std::vector<Capability> dropped;
+    for (const Capability& capability : capabilities) {
+        dropped.push_back({resolve_our(capability.issuer, options_.own_node), capability.params});
+    }
+    auto writer = table_.write();
+    const TableEntry* found = writer.find(target);
+    if (found == nullptr) {
+        return std::nullopt;
+    }
+    TableEntry entry = *found;
+    std::vector<CapabilityRecord> lost;
+    entry.held = entry.held->without(dropped, lost);
+    Entry change{EntryKind::DropCapabilities, {}};
+    if (is_durable(entry)) {
+        erase_capabilities(change, target, lost);
+    }
+    const SequenceNumber number = std::max(append_always(std::move(change)), entry.changed);
+    entry.changed = number;
+    writer.put(std::move(entry));
+    writer.publish(number);
+    return number;
+}
+
+/// What boot reads of one stored process.
+struct StoredProcess {
+    ProcessId id;
+    ProcessRecord record;
+    std::vector<CapabilityRecord> capabilities;
+    Result<std::shared_ptr<const Code>> code = Error(ErrorCode::NotFound, "not loaded");
+};
+
+namespace {
+
+/// Waits until `count` pieces of work have reported.
+class Countdown {
+public:
+    explicit Countdown(std::size_t count) : left_(count) {}
+    void done() {
+        const std::lock_guard lock(mutex_);
+        if (--left_ == 0) {
+            all_.notify_all();
+        }
+    }
+    void wait() {
+        std::unique_lock lock(mutex_);
+        all_.wait(lock, [&] { return left_ == 0; });
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable all_;
+    std::size_t left_;
+};
+
+}  // namespace
+
+Result<void> Kernel::boot() {
+    ASSIGN_OR_RETURN(auto stored, parts_.journal.list(Family::Processes, {}));
+    ASSIGN_OR_RETURN(auto held, parts_.journal.list(Family::Capabilities, {}));
+    // What recovery found is on disk before anything runs (K-270), so nothing here depends on a pending entry.
+    Causality boot;
+    std::vector<StoredProcess> found;
+    Entry cleanup{EntryKind::Boot, {}};
+    for (auto& [key, value] : std::move(stored).tell(boot)) {
+        ASSIGN_OR_RETURN(ProcessId id, decode_process_key(key.view()));
+        ASSIGN_OR_RETURN(ProcessRecord record, decode_process_record(value.view()).with_context(to_string(id)));
+        if (!is_safe(id) || is_reserved(id) || record.on_exit.kind == OnExit::Kind::None) {
+            print(0, "the stored process " + to_string(id) + " was dropped at boot: its id is not safe or it does not "
+                     "outlive its node", {});
+            cleanup.changes.push_back({Family::Processes, key, std::nullopt});
+            continue;
+        }
+        found.push_back({std::move(id), std::move(record), {}, Error(ErrorCode::NotFound, "not loaded")});
+    }
+    for (auto& [key, value] : std::move(held).tell(boot)) {
+        ASSIGN_OR_RETURN(const ProcessId holder, decode_capability_key_holder(key.view()));
+        ASSIGN_OR_RETURN(CapabilityRecord record,
+                         decode_capability_record(value.view()).with_context(to_string(holder)));
+        auto owner = std::lower_bound(found.begin(), found.end(), holder, [](const StoredProcess& left, const ProcessId& right) {
+            return to_string(left.id) < to_string(right);
+        });
+        if (owner == found.end() || owner->id != holder) {
+            cleanup.changes.push_back({Family::Capabilities, key, std::nullopt});
+            continue;
+        }
+        owner->capabilities.push_back(std::move(record));
+    }
+    if (!cleanup.changes.empty()) {
+        append_always(std::move(cleanup));
+    }
+    load_stored_code(found);
+    for (StoredProcess& process : found) {
+        const bool fires = process.record.on_exit.kind == OnExit::Kind::Requests;
+        if (!fires && !process.code) {
+            // Its entry stays for the next boot or a new initialisation (K-167).
+            print(0, "process " + to_string(process.id) + " was not started: " + process.code.error().message(), {});
+            continue;
+        }
+        enter_stored(process.id, process.record, fires ? nullptr : std::move(*process.code), process.capabilities);
+    }
+    // Requests of processes that were running when the node ended: sent into mailboxes that are open, in the name of a
+    // process that is still in the table, then it is gone (K-166).
+    for (const StoredProcess& process : found) {
+        if (process.record.on_exit.kind == OnExit::Kind::Requests) {
+            const Ref<Process> fired = find(process.id);
+            workers_[fired->facts.worker]->fire_at_boot(*fired, process.record.on_exit);
+        }
+    }
+    for (auto& worker : workers_) {
+        worker->take_posted();
+    }
+    return {};
+}
+
+void Kernel::load_stored_code(std::vector<StoredProcess>& found) {
+    std::vector<StoredProcess*> wanted;
+    for (StoredProcess& process : found) {
+        if (process.record.on_exit.kind == OnExit::Kind::Restart) {
+            wanted.push_back(&process);
+        }
+    }
+    if (wanted.empty()) {
+        return;
+    }
+    Countdown countdown(wanted.size());
+    for (StoredProcess* process : wanted) {
+        parts_.blocking.submit([this, process, &countdown] {
+            auto code = parts_.code.read(process->record.code_handle);
+            if (code) {
+                process->code = parts_.engine.load(code->wasm, code->hash);
+            } else {
+                process->code = code.error();
+            }
+            countdown.done();
+        });
+    }
+    countdown.wait();
+}
+
+void Kernel::enter_stored(const ProcessId& id, const ProcessRecord& record, std::shared_ptr<const Code> code,
+                          const std::vector<CapabilityRecord>& capabilities) {
+    ProcessFacts facts;
+    facts.self = make_ref<const Party>(Address{options_.own_node, id});
+    facts.worker = place();
+    facts.is_public = record.is_public;
+    facts.code_handle = record.code_handle;
+    facts.wit_version = record.wit_version;
+    facts.code = std::move(code);
+    facts.package = record.package;
+    std::vector<CapabilityRecord> given;
+    TableEntry entry{make_process(std::move(facts)), HeldSet::empty()->with(capabilities, given),
+                     std::make_shared<const OnExit>(record.on_exit), {}};
+    if (record.on_exit.kind == OnExit::Kind::Restart) {
+        booted_.push_back(entry.process);
+    }
+    auto writer = table_.write();
+    writer.put(std::move(entry));
+    writer.publish({});
+}
+
+}  // namespace perdure::kernel

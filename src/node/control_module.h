@@ -1,0 +1,39 @@
+#pragma once
+
+/// `terminal:terminal:sys`: in whose name the command line sends its Requests.
+
+#include <functional>
+#include <string>
+#include <unordered_map>
+
+#include "base/clock.h"
+#include "kernel/kernel.h"
+#include "kernel/module.h"
+#include "node/node_api.h"
+
+namespace perdure::node {
+
+/// Whoever holds the control socket is root, so the terminal is given the `messaging` of what it sends to (M-DSK-6).
+/// Thread: `send` any, the rest the modules' worker.
+class ControlModule final : public kernel::RuntimeModule {
+public:
+    explicit ControlModule(kernel::Kernel& kernel) : kernel_(kernel) {}
+
+    const ProcessId& id() const override { return id_; }
+    void handle(kernel::IncomingRequest request) override;
+    void handle(kernel::IncomingResponse response) override;
+
+    /// `done` gets the answer with the number it depends on; the caller lets it through the gate.
+    using SendDone = std::function<void(Result<Seen<SendAnswer>>)>;
+    void send(const ProcessId& target, SendCommand command, SendDone done);
+
+private:
+    void send_here(const ProcessId& target, const SendCommand& command, SendDone done);
+    void time_out(std::uint64_t id, const ProcessId& target);
+
+    kernel::Kernel& kernel_;
+    const ProcessId id_ = well_known::terminal();
+    std::unordered_map<std::uint64_t, SendDone> waiting_;
+};
+
+}  // namespace perdure::node

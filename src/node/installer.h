@@ -1,0 +1,60 @@
+#pragma once
+
+/// Installs and removes packages: files into the code store, processes into the kernel, one record into the log.
+
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/files.h"
+#include "kernel/kernel.h"
+#include "node/node_api.h"
+#include "packages/code_store.h"
+#include "packages/package.h"
+#include "storage/log.h"
+
+namespace perdure::node {
+
+/// The kernel's view of the code store.
+class PackageCode final : public kernel::CodeSource {
+public:
+    explicit PackageCode(packages::CodeStore& store) : store_(store) {}
+    Result<Found> read(std::string_view handle) override;
+
+private:
+    packages::CodeStore& store_;
+};
+
+/// Thread: the blocking pool; one operation at a time. Every operation blocks.
+class Installer {
+public:
+    Installer(Files& files, packages::CodeStore& store, kernel::Kernel& kernel, EntryLog& log, Log node_log)
+        : files_(files), store_(store), kernel_(kernel), log_(log), node_log_(node_log) {}
+
+    /// Reads all package records and binds their code. Before boot. Errors: Corrupt, Io.
+    static Result<void> bind_installed(packages::CodeStore& store, EntryLog& log);
+
+    /// Checks everything first (files, manifest, every component), then replaces what is installed under the same id and
+    /// starts its processes. On error nothing has changed. The answer depends on the returned number.
+    Result<Seen<StartedPackage>> install(const std::string& directory);
+
+    /// Ends the package's processes and forgets it; their saved states stay (K-180). Errors: NotFound.
+    Result<SequenceNumber> remove(const PackageId& package);
+
+    Result<Seen<std::vector<PackageRow>>> list();
+
+private:
+    Result<std::vector<packages::PackageRecord>> records(Causality& asker);
+    /// Ends `processes` and waits until the last one is gone.
+    SequenceNumber kill_all(const std::vector<ProcessId>& processes);
+
+    Files& files_;
+    packages::CodeStore& store_;
+    kernel::Kernel& kernel_;
+    EntryLog& log_;
+    const Log node_log_;
+    std::mutex one_at_a_time_;
+};
+
+}  // namespace perdure::node

@@ -1,0 +1,71 @@
+#pragma once
+
+/// The composition root: builds every room in the order it reads, starts them, and ends them in reverse.
+///
+/// Start: home and its lock → storage (recovery, committer, gate) → blocking pool → code store → engine → kernel with its
+/// modules → boot → ticker and workers → control socket and HTTP port. Nothing leaves before recovery is synced (K-270).
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "base/clock.h"
+#include "base/files.h"
+#include "base/log.h"
+#include "base/result.h"
+#include "node/node_api.h"
+#include "node/settings.h"
+
+namespace perdure::node {
+
+/// The world as the node sees it; everything outlives the node (K-261).
+struct NodeWorld {
+    const Clock& clock;
+    Files& files;
+    /// Lines of the node itself, besides the log file and `perdure logs`.
+    LogSink& console;
+    /// Called once when the node has to end: by command or signal with 0, after a failed sync with 74.
+    std::function<void(int status, const std::string& why)> end;
+};
+
+class Node final : public NodeApi {
+public:
+    /// Errors: those of Home::open and Storage::open, and of the engine; see `exit_status_of_start`.
+    static Result<std::unique_ptr<Node>> start(LoadedSettings settings, NodeWorld world);
+    /// Ends in order (K-170): at most 5 s.
+    ~Node() override;
+
+    /// The HTTP port that was bound; 0 without one.
+    std::uint16_t http_port() const;
+
+    // NodeApi
+    void processes(Done<std::vector<ProcessRow>> done) override;
+    void packages(Done<std::vector<PackageRow>> done) override;
+    void start_package(std::string directory, Done<StartedPackage> done) override;
+    void remove_package(std::string package, Done<void> done) override;
+    void send(SendCommand command, Done<SendAnswer> done) override;
+    void kill(std::string process, Done<void> done) override;
+    void restart(std::string process, Done<void> done) override;
+    void show_state(std::string process, Done<ProcessStateInfo> done) override;
+    void export_state(std::string process, Done<std::optional<SharedBytes>> done) override;
+    void import_state(std::string process, SharedBytes bytes, Done<void> done) override;
+    void clear_state(std::string process, Done<void> done) override;
+    Result<std::unique_ptr<LogSubscription>> logs(LogQuery query, LogReceiver receiver) override;
+    std::vector<SettingRow> config() const override;
+    Health health() const override;
+    VersionInfo version() const override;
+    void shutdown(Done<void> done) override;
+
+private:
+    struct Parts;
+    explicit Node(std::unique_ptr<Parts> parts);
+
+    void change_state(const std::string& process, std::optional<SharedBytes> bytes, Done<void> done);
+    Result<void> boot();
+    Result<void> listen();
+
+    std::unique_ptr<Parts> parts_;
+};
+
+}  // namespace perdure::node

@@ -1,0 +1,177 @@
+#include "node/run.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <future>
+#include <thread>
+
+#include "base/system_clock.h"
+#include "node/log_sinks.h"
+#include "node/node.h"
+#include "node/output_writer.h"
+#include "storage/home.h"
+#include "transport/http_client.h"
+
+extern char** environ;  // NOLINT: POSIX gives it no header without extensions
+
+namespace perdure::node {
+namespace {
+
+constexpr std::size_t kOutputBytesMax = 4u << 20;
+constexpr auto kDetachTimeout = std::chrono::seconds(30);
+constexpr auto kDetachPoll = std::chrono::milliseconds(20);
+
+sigset_t ending_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (const int signal : {SIGHUP, SIGTERM, SIGINT, SIGQUIT}) {
+        sigaddset(&set, signal);
+    }
+    return set;
+}
+
+void print_error(const Error& error) {
+    std::fprintf(stderr, "perdure: %s\n", error.message().c_str());
+}
+
+int status_of(const Error& error) {
+    return exit_status_of_start(error);
+}
+
+std::string ready_line(const Node& node, const Settings& settings) {
+    return "ready http=127.0.0.1:" + std::to_string(node.http_port()) + " home=" + settings.home;
+}
+
+/// Installs the packages named on the command line. Errors: the first one that could not be installed.
+Result<void> install_packages(Node& node, const std::vector<std::string>& directories) {
+    for (const std::string& directory : directories) {
+        std::promise<Result<StartedPackage>> promise;
+        auto answer = promise.get_future();
+        node.start_package(directory, [&promise](Result<StartedPackage> started) { promise.set_value(std::move(started)); });
+        RETURN_IF_ERROR(answer.get().with_context(directory));
+    }
+    return {};
+}
+
+int run_in_foreground(const RunOptions& options) {
+    const sigset_t signals = ending_signals();
+    // Before any thread is made, so that all of them leave these signals to this one.
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+
+    const SystemClock clock;
+    const std::unique_ptr<Files> files = make_posix_files();
+    const std::unique_ptr<LogSink> console = make_stderr_sink(options.error_colours);
+    OutputWriter output(STDOUT_FILENO, kOutputBytesMax);
+    NodeWorld world{clock, *files, *console, [](int status, const std::string&) {
+                        if (status != 0) {
+                            _exit(status);  // What is on disk is unknown: nothing more may happen (K-247).
+                        }
+                        kill(getpid(), SIGTERM);
+                    }};
+    auto started = Node::start(options.settings, world);
+    if (!started) {
+        print_error(started.error());
+        return status_of(started.error());
+    }
+    Node& node = **started;
+    LogQuery query;
+    query.verbosity = static_cast<std::uint8_t>(options.settings.values.verbosity);
+    query.until = LogQuery::Until::Forever;
+    LogReceiver receiver;
+    receiver.line = [&output](const LogLine& line) {
+        if (line.origin == LogOrigin::Print) {
+            output.write_line(line.text);
+        }
+    };
+    receiver.end = [](const Result<void>&) {};
+    output.write_line(ready_line(node, options.settings.values));
+    auto following = node.logs(query, receiver);
+    if (auto installed = install_packages(node, options.package_dirs); !installed) {
+        print_error(installed.error());
+        return static_cast<int>(ExitStatus::Failure);
+    }
+    int signal_number = 0;
+    sigwait(&signals, &signal_number);
+    started->reset();
+    return static_cast<int>(ExitStatus::Success);
+}
+
+int run_detached(const RunOptions& options) {
+    const std::string& home = options.settings.values.home;
+    mkdir(home.c_str(), 0700);
+    const std::string output = home + "/console.log";
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSID);
+    std::vector<char*> arguments{const_cast<char*>(options.program.c_str())};
+    for (const std::string& argument : options.arguments) {
+        arguments.push_back(const_cast<char*>(argument.c_str()));
+    }
+    arguments.push_back(nullptr);
+    pid_t child = 0;
+    const int failed = posix_spawn(&child, options.program.c_str(), &actions, &attributes, arguments.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    posix_spawnattr_destroy(&attributes);
+    if (failed != 0) {
+        print_error(Error(ErrorCode::Io, "the node could not be started: " + std::string(strerror(failed))));
+        return static_cast<int>(ExitStatus::Failure);
+    }
+    const auto deadline = std::chrono::steady_clock::now() + kDetachTimeout;
+    while (std::chrono::steady_clock::now() < deadline) {
+        std::ifstream lines(output);
+        std::string line;
+        while (std::getline(lines, line)) {
+            if (line.starts_with("ready ")) {
+                std::printf("%s\n", line.c_str());
+                return static_cast<int>(ExitStatus::Success);
+            }
+        }
+        int status = 0;
+        if (waitpid(child, &status, WNOHANG) == child) {
+            std::ifstream again(output);
+            while (std::getline(again, line)) {
+                std::fprintf(stderr, "%s\n", line.c_str());
+            }
+            return WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(ExitStatus::Failure);
+        }
+        std::this_thread::sleep_for(kDetachPoll);
+    }
+    print_error(Error(ErrorCode::TimedOut, "the node was not ready within 30 s; see " + output));
+    return static_cast<int>(ExitStatus::Failure);
+}
+
+}  // namespace
+
+int run_node(const RunOptions& options) {
+    return options.attach == Attach::Detached ? run_detached(options) : run_in_foreground(options);
+}
+
+VersionInfo program_version() {
+    VersionInfo info;
+    info.version = PERDURE_VERSION;
+    info.commit = PERDURE_COMMIT;
+    info.engine = PERDURE_ENGINE;
+    info.store_format = kHomeFormat;
+    return info;
+}
+
+std::string control_socket_path(const std::string& home) {
+    return home + "/control.sock";
+}
+
+}  // namespace perdure::node
