@@ -20,16 +20,9 @@ tree_hash() {
     git ls-files -co --exclude-standard -z | LC_ALL=C sort -zu | xargs -0 sha256sum 2>/dev/null | sha256sum | cut -c1-16
 }
 
-# Tests that have a short and a long count look at PERDURE_TEST_FULL.
-full_crash() { build_preset release && test_crash 30000; }
-full_kills() { PERDURE_TEST_FULL=1 full_label kills; }
-full_soak() { PERDURE_TEST_FULL=1 full_label soak; }
-full_label() { # label
-    build_preset release && run_ctest release -L "$1"
-    local status=$?
-    show_output_of release "$1"
-    return $status
-}
+full_crash() { build_release && test_crash 30000; }
+full_kills() { build_release && PERDURE_KILLS=200 run_ctest release -R kill; }
+full_soak() { build_release && run_ctest release -L soak; }
 
 full_fuzz() {
     need_packages "${packages_fuzz[@]}"

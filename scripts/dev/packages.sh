@@ -21,7 +21,8 @@ rust_minor_least=95  # rustc 1.95, as src/engine/kwe/Cargo.toml asks
 
 missing_packages() { # package…
     local installed
-    installed=" $(dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' "$@" 2>/dev/null |
+    # dpkg-query fails when it does not know one of them.
+    installed=" $({ dpkg-query -W -f='${db:Status-Abbrev}${Package}\n' "$@" 2>/dev/null || true; } |
         sed -n 's/^ii *//p' | tr '\n' ' ')"
     local package
     for package in "$@"; do

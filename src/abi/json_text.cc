@@ -2,6 +2,7 @@
 #include <charconv>
 
 #include "abi/json.h"
+#include "base/utf8.h"
 
 namespace perdure {
 
@@ -84,37 +85,11 @@ private:
         }
     }
 
-    // Length of the well-formed UTF-8 sequence at the front of `text`; 0 if there is none.
-    static std::size_t sequence_length(std::string_view text) {
-        const auto at = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-        const auto continues = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) {
-            return i < text.size() && at(i) >= low && at(i) <= high;
-        };
-        const unsigned char lead = at(0);
-        if (lead < 0x80) {
-            return 1;
-        }
-        if (lead >= 0xc2 && lead <= 0xdf) {
-            return continues(1) ? 2 : 0;
-        }
-        if (lead >= 0xe0 && lead <= 0xef) {
-            const unsigned low = lead == 0xe0 ? 0xa0 : 0x80;   // no overlong forms
-            const unsigned high = lead == 0xed ? 0x9f : 0xbf;  // no surrogates
-            return continues(1, low, high) && continues(2) ? 3 : 0;
-        }
-        if (lead >= 0xf0 && lead <= 0xf4) {
-            const unsigned low = lead == 0xf0 ? 0x90 : 0x80;
-            const unsigned high = lead == 0xf4 ? 0x8f : 0xbf;
-            return continues(1, low, high) && continues(2) && continues(3) ? 4 : 0;
-        }
-        return 0;
-    }
-
     // Strings of ours may come from records of guests: what is no UTF-8 is written as U+FFFD.
     void write_string(std::string_view text) {
         out_ += '"';
         while (!text.empty()) {
-            const std::size_t length = sequence_length(text);
+            const std::size_t length = utf8_sequence_size(text);
             if (length == 0) {
                 out_ += "\xef\xbf\xbd";
                 text.remove_prefix(1);

@@ -1,13 +1,16 @@
 #pragma once
 
-/// The disk as an interface: no code outside its implementations asks the operating system for a file (K-261).
+/// The disk as an interface: no code outside its implementations asks the operating system for a
+/// file (K-261).
 ///
-/// Two failures are told apart by type. A failed *write* is an ordinary `Error`: nothing was promised, it may be tried
-/// again. A failed *sync* is a `SyncOutcome` that cannot be passed on as an `Error` by accident: what is on disk is
-/// unknown from then on, it must never be tried again, and the node has to stop (K-247).
+/// Two failures are told apart by type. A failed *write* is an ordinary `Error`: nothing was
+/// promised, it may be tried again. A failed *sync* is a `SyncOutcome` that cannot be passed on as
+/// an `Error` by accident: what is on disk is unknown from then on, it must never be tried again,
+/// and the node has to stop (K-247).
 ///
-/// Paths are absolute or relative to the process, `/`-separated. Errors, everywhere: NotFound, AlreadyExists,
-/// NotPermitted, Overloaded (no space is left; trying later may work), Io (everything else).
+/// Paths are absolute or relative to the process, `/`-separated. Errors, everywhere: NotFound,
+/// AlreadyExists, NotPermitted, Overloaded (no space is left; trying later may work), Io
+/// (everything else).
 
 #include <cstdint>
 #include <memory>
@@ -49,7 +52,8 @@ class ReadableFile {
 public:
     virtual ~ReadableFile() = default;
 
-    /// Reads up to `out.size()` bytes from `offset`; fewer only at the end of the file. Returns how many.
+    /// Reads up to `out.size()` bytes from `offset`; fewer only at the end of the file. Returns how
+    /// many.
     virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<Byte> out) const = 0;
     virtual Result<std::uint64_t> size() const = 0;
 };
@@ -59,15 +63,16 @@ class WritableFile {
 public:
     virtual ~WritableFile() = default;
 
-    /// Writes all of `bytes` at the end of the file. After an error a part may have been written behind `size()`;
-    /// trying again overwrites it.
+    /// Writes all of `bytes` at the end of the file. After an error a part may have been written
+    /// behind `size()`; trying again overwrites it.
     virtual Result<void> append(ByteView bytes) = 0;
     /// Writes all of `bytes` at `offset`, which may lie behind the end (the gap reads as zeros).
     virtual Result<void> write_at(std::uint64_t offset, ByteView bytes) = 0;
     virtual Result<void> truncate(std::uint64_t size) = 0;
     /// Asks for disk space without changing the size; a file system that cannot is no error.
     virtual Result<void> allocate(std::uint64_t offset, std::uint64_t length) = 0;
-    /// Bytes and size reach the disk. The file's *name* is on disk only after `Files::sync_directory`.
+    /// Bytes and size reach the disk. The file's *name* is on disk only after
+    /// `Files::sync_directory`.
     virtual SyncOutcome sync() = 0;
     /// Bytes written so far, unsynced ones included.
     virtual std::uint64_t size() const = 0;
@@ -86,7 +91,7 @@ struct FileInfo {
     std::uint32_t permissions = 0;  ///< The nine permission bits.
     bool own = true;                ///< Belongs to the user that runs this program.
     std::uint64_t links = 1;
-    std::uint64_t identity = 0;     ///< Equal for two names of one file.
+    std::uint64_t identity = 0;  ///< Equal for two names of one file.
     WallTime changed{};
 };
 
@@ -103,7 +108,8 @@ public:
 
     virtual Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) = 0;
     /// A created file has mode 0600.
-    virtual Result<std::unique_ptr<WritableFile>> open_write(const std::string& path, OpenMode mode) = 0;
+    virtual Result<std::unique_ptr<WritableFile>> open_write(const std::string& path,
+                                                             OpenMode mode) = 0;
 
     virtual Result<FileInfo> info(const std::string& path) = 0;
     /// Names in the directory, sorted, without `.` and `..`.
@@ -120,8 +126,9 @@ public:
     /// Names created, renamed and removed in `directory` reach the disk.
     virtual SyncOutcome sync_directory(const std::string& directory) = 0;
 
-    /// Takes the exclusive lock that the file `path` stands for, creating it when missing. It ends with the process at
-    /// the latest. Errors: AlreadyExists (somebody holds it, also within this process).
+    /// Takes the exclusive lock that the file `path` stands for, creating it when missing. It ends
+    /// with the process at the latest. Errors: AlreadyExists (somebody holds it, also within this
+    /// process).
     virtual Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) = 0;
 
     /// Bytes that this user can still write below `path`.

@@ -55,7 +55,8 @@ private:
 
 class PosixReadableFile final : public ReadableFile {
 public:
-    PosixReadableFile(int descriptor, std::string path) : descriptor_(descriptor), path_(std::move(path)) {}
+    PosixReadableFile(int descriptor, std::string path)
+        : descriptor_(descriptor), path_(std::move(path)) {}
 
     Result<std::size_t> read_at(std::uint64_t offset, std::span<Byte> out) const override {
         std::size_t done = 0;
@@ -77,7 +78,7 @@ public:
     }
 
     Result<std::uint64_t> size() const override {
-        struct stat status {};
+        struct stat status{};
         if (::fstat(descriptor_.get(), &status) != 0) {
             return error_of(errno, path_);
         }
@@ -94,14 +95,15 @@ public:
     PosixWritableFile(int descriptor, std::string path, std::uint64_t size)
         : descriptor_(descriptor), path_(std::move(path)), size_(size) {}
 
-    // Appending is a positional write at our own end, so a retry overwrites what a failed one left behind.
+    // Appending is a positional write at our own end, so a retry overwrites what a failed one left
+    // behind.
     Result<void> append(ByteView bytes) override { return write_at(size_, bytes); }
 
     Result<void> write_at(std::uint64_t offset, ByteView bytes) override {
         std::size_t done = 0;
         while (done < bytes.size()) {
-            const ssize_t count = ::pwrite(descriptor_.get(), bytes.data() + done, bytes.size() - done,
-                                           static_cast<off_t>(offset + done));
+            const ssize_t count = ::pwrite(descriptor_.get(), bytes.data() + done,
+                                           bytes.size() - done, static_cast<off_t>(offset + done));
             if (count < 0 && errno == EINTR) {
                 continue;
             }
@@ -123,8 +125,8 @@ public:
     }
 
     Result<void> allocate(std::uint64_t offset, std::uint64_t length) override {
-        const int answer = ::fallocate(descriptor_.get(), FALLOC_FL_KEEP_SIZE, static_cast<off_t>(offset),
-                                       static_cast<off_t>(length));
+        const int answer = ::fallocate(descriptor_.get(), FALLOC_FL_KEEP_SIZE,
+                                       static_cast<off_t>(offset), static_cast<off_t>(length));
         if (answer != 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
             return error_of(errno, path_);
         }
@@ -132,7 +134,8 @@ public:
     }
 
     SyncOutcome sync() override {
-        // Interrupted or not: after any failure the kernel may have dropped the dirty pages, so there is no retry.
+        // Interrupted or not: after any failure the kernel may have dropped the dirty pages, so
+        // there is no retry.
         if (::fdatasync(descriptor_.get()) != 0) {
             return SyncOutcome::failed(path_ + ": sync: " + text_of_errno(errno));
         }
@@ -173,7 +176,8 @@ public:
         return std::unique_ptr<ReadableFile>(std::make_unique<PosixReadableFile>(descriptor, path));
     }
 
-    Result<std::unique_ptr<WritableFile>> open_write(const std::string& path, OpenMode mode) override {
+    Result<std::unique_ptr<WritableFile>> open_write(const std::string& path,
+                                                     OpenMode mode) override {
         int flags = O_WRONLY | O_CREAT | O_CLOEXEC;
         switch (mode) {
             case OpenMode::New: flags |= O_EXCL; break;
@@ -184,18 +188,18 @@ public:
         if (descriptor < 0) {
             return error_of(errno, path);
         }
-        struct stat status {};
+        struct stat status{};
         if (::fstat(descriptor, &status) != 0) {
             const int number = errno;
             ::close(descriptor);
             return error_of(number, path);
         }
-        return std::unique_ptr<WritableFile>(
-            std::make_unique<PosixWritableFile>(descriptor, path, static_cast<std::uint64_t>(status.st_size)));
+        return std::unique_ptr<WritableFile>(std::make_unique<PosixWritableFile>(
+            descriptor, path, static_cast<std::uint64_t>(status.st_size)));
     }
 
     Result<FileInfo> info(const std::string& path) override {
-        struct stat status {};
+        struct stat status{};
         if (::stat(path.c_str(), &status) != 0) {
             return error_of(errno, path);
         }
@@ -205,8 +209,10 @@ public:
         info.permissions = status.st_mode & 0777;
         info.own = status.st_uid == ::geteuid();
         info.links = status.st_nlink;
-        info.identity = static_cast<std::uint64_t>(status.st_ino) ^ (static_cast<std::uint64_t>(status.st_dev) << 48);
-        info.changed = WallTime(std::chrono::seconds(status.st_mtim.tv_sec) + Nanoseconds(status.st_mtim.tv_nsec));
+        info.identity = static_cast<std::uint64_t>(status.st_ino) ^
+                        (static_cast<std::uint64_t>(status.st_dev) << 48);
+        info.changed = WallTime(std::chrono::seconds(status.st_mtim.tv_sec) +
+                                Nanoseconds(status.st_mtim.tv_nsec));
         return info;
     }
 
@@ -238,14 +244,18 @@ public:
     Result<void> link(const std::string& from, const std::string& to) override {
         return checked(::link(from.c_str(), to.c_str()), to);
     }
-    Result<void> remove(const std::string& path) override { return checked(::unlink(path.c_str()), path); }
+    Result<void> remove(const std::string& path) override {
+        return checked(::unlink(path.c_str()), path);
+    }
     Result<void> truncate(const std::string& path, std::uint64_t size) override {
         return checked(::truncate(path.c_str(), static_cast<off_t>(size)), path);
     }
     Result<void> make_directory(const std::string& path) override {
         return checked(::mkdir(path.c_str(), 0700), path);
     }
-    Result<void> remove_directory(const std::string& path) override { return checked(::rmdir(path.c_str()), path); }
+    Result<void> remove_directory(const std::string& path) override {
+        return checked(::rmdir(path.c_str()), path);
+    }
 
     SyncOutcome sync_directory(const std::string& directory) override {
         const Descriptor descriptor(::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
@@ -263,13 +273,14 @@ public:
         }
         auto lock = std::make_unique<PosixLock>(descriptor);
         if (::flock(descriptor, LOCK_EX | LOCK_NB) != 0) {
-            return errno == EWOULDBLOCK ? Error(ErrorCode::AlreadyExists, path + ": in use") : error_of(errno, path);
+            return errno == EWOULDBLOCK ? Error(ErrorCode::AlreadyExists, path + ": in use")
+                                        : error_of(errno, path);
         }
         return std::unique_ptr<DirectoryLock>(std::move(lock));
     }
 
     Result<std::uint64_t> free_bytes(const std::string& path) override {
-        struct statvfs status {};
+        struct statvfs status{};
         if (::statvfs(path.c_str(), &status) != 0) {
             return error_of(errno, path);
         }
@@ -295,8 +306,9 @@ Result<Bytes> read_file(Files& files, const std::string& path, std::uint64_t siz
     ASSIGN_OR_RETURN(const auto file, files.open_read(path));
     ASSIGN_OR_RETURN(const std::uint64_t size, file->size());
     if (size > size_max) {
-        return Error(ErrorCode::Overloaded, path + ": " + std::to_string(size) + " bytes, at most " +
-                                                std::to_string(size_max) + " are read");
+        return Error(ErrorCode::Overloaded, path + ": " + std::to_string(size) +
+                                                " bytes, at most " + std::to_string(size_max) +
+                                                " are read");
     }
     Bytes bytes(size);
     ASSIGN_OR_RETURN(const std::size_t count, file->read_at(0, bytes));

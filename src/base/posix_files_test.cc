@@ -14,7 +14,8 @@ namespace {
 class PosixFiles : public testing::Test {
 protected:
     PosixFiles() : files_(make_posix_files()) {
-        std::string pattern = (std::filesystem::temp_directory_path() / "perdure-files-XXXXXX").string();
+        std::string pattern =
+            (std::filesystem::temp_directory_path() / "perdure-files-XXXXXX").string();
         root_ = ::mkdtemp(pattern.data());
     }
     ~PosixFiles() override { std::filesystem::remove_all(root_); }

@@ -10,13 +10,15 @@
 namespace perdure::cli {
 namespace {
 
-constexpr const char* kHomeHelp = "Directory of the node; default: $PERDURE_HOME, else $HOME/.perdure";
+constexpr const char* kHomeHelp =
+    "Directory of the node; default: $PERDURE_HOME, else $HOME/.perdure";
 
 /// CLI11's parser with our verbs, writing into one Invocation.
 class Parser {
 public:
     Parser() : app_("Runs sandboxed WebAssembly processes that outlive their crashes.", "perdure") {
-        app_.set_version_flag("-V,--version", [] { return std::string(); }, "The same as the verb version");
+        app_.set_version_flag(
+            "-V,--version", [] { return std::string(); }, "The same as the verb version");
         app_.require_subcommand(1);
         app_.fallthrough();
         app_.footer("`perdure VERB --help` shows the flags of a verb and examples.");
@@ -64,18 +66,21 @@ private:
         const std::string first(info.name.substr(0, blank));
         CLI::App*& group = groups_[first];
         if (!group) {
-            group = app_.add_subcommand(first, first == "config" ? "Settings" : "Saved state of a process");
+            group = app_.add_subcommand(
+                first, first == "config" ? "Settings" : "Saved state of a process");
             group->require_subcommand(1);
             group->fallthrough();
         }
-        return group->add_subcommand(std::string(info.name.substr(blank + 1)), std::string(info.summary));
+        return group->add_subcommand(std::string(info.name.substr(blank + 1)),
+                                     std::string(info.summary));
     }
 
     void add_verb(const VerbInfo& info) {
         CLI::App* app = command_for(info);
         std::string footer = "Examples:";
         for (const Example& example : info.examples) {
-            footer += "\n  " + std::string(example.command) + "\n      " + std::string(example.effect);
+            footer +=
+                "\n  " + std::string(example.command) + "\n      " + std::string(example.effect);
         }
         app->footer(footer);
         app->add_option("--home", invocation_.home, kHomeHelp)->type_name("DIR");
@@ -90,7 +95,8 @@ private:
             case Verb::Run: return add_run(app);
             case Verb::Build:
             case Verb::Start:
-                app.add_option("DIR", invocation_.directory, "Directory of the package; default: this one");
+                app.add_option("DIR", invocation_.directory,
+                               "Directory of the package; default: this one");
                 return;
             case Verb::Remove:
                 app.add_option("PACKAGE", invocation_.name, "package:publisher")->required();
@@ -98,10 +104,14 @@ private:
             case Verb::Logs:
                 app.add_option("PROCESS", invocation_.name, "Only what this process printed");
                 app.add_flag("-f,--follow", follow_, "Go on with new lines");
-                app.add_option("-v,--verbosity", invocation_.verbosity, "Show prints up to this level; default 0")
-                    ->check(CLI::Range(0, 255))->type_name("N");
-                app.add_option("-n,--lines", invocation_.lines_max, "At most so many kept lines; default 1000")
-                    ->check(CLI::Range(0, 1'000'000))->type_name("N");
+                app.add_option("-v,--verbosity", invocation_.verbosity,
+                               "Show prints up to this level; default 0")
+                    ->check(CLI::Range(0, 255))
+                    ->type_name("N");
+                app.add_option("-n,--lines", invocation_.lines_max,
+                               "At most so many kept lines; default 1000")
+                    ->check(CLI::Range(0, 1'000'000))
+                    ->type_name("N");
                 return;
             case Verb::Send: return add_send(app);
             case Verb::Kill:
@@ -114,15 +124,19 @@ private:
                 return;
             case Verb::StateImport:
                 add_process(app);
-                app.add_option("FILE", invocation_.file, "Where from; - is standard input")->required();
+                app.add_option("FILE", invocation_.file, "Where from; - is standard input")
+                    ->required();
                 return;
             case Verb::ConfigShow:
                 app.add_flag("--origin", origin_, "Show where each value came from");
-                app.add_option("--config", invocation_.config_file, "Settings file instead of perdure.yaml in the home")
+                app.add_option("--config", invocation_.config_file,
+                               "Settings file instead of perdure.yaml in the home")
                     ->type_name("FILE");
                 return;
             case Verb::Completion:
-                app.add_option("SHELL", invocation_.name, "bash")->required()->check(CLI::IsMember({"bash"}));
+                app.add_option("SHELL", invocation_.name, "bash")
+                    ->required()
+                    ->check(CLI::IsMember({"bash"}));
                 return;
             case Verb::Ps:
             case Verb::Doctor:
@@ -136,43 +150,59 @@ private:
     }
 
     void add_send(CLI::App& app) {
-        app.add_option("ADDRESS", invocation_.name, "node@name:package:publisher; without node@: this node")->required();
-        app.add_option("BODY", invocation_.body, "Text of the Request; - reads standard input")->required();
-        app.add_option("-b,--blob", invocation_.blob_file, "Send the content of FILE along")->type_name("FILE");
-        auto* timeout = app.add_option("--timeout", timeout_, "Seconds to wait for the Response; default 15")
-                            ->check(CLI::NonNegativeNumber)->type_name("S");
-        app.add_flag("--no-wait,-l,--non-block", no_wait_, "Do not wait for a Response")->excludes(timeout);
+        app.add_option("ADDRESS", invocation_.name,
+                       "node@name:package:publisher; without node@: this node")
+            ->required();
+        app.add_option("BODY", invocation_.body, "Text of the Request; - reads standard input")
+            ->required();
+        app.add_option("-b,--blob", invocation_.blob_file, "Send the content of FILE along")
+            ->type_name("FILE");
+        auto* timeout =
+            app.add_option("--timeout", timeout_, "Seconds to wait for the Response; default 15")
+                ->check(CLI::NonNegativeNumber)
+                ->type_name("S");
+        app.add_flag("--no-wait,-l,--non-block", no_wait_, "Do not wait for a Response")
+            ->excludes(timeout);
     }
 
     /// A flag that stands for a setting; `fixed` is the value of a flag without one.
-    void add_setting(CLI::App& app, const std::string& names, const std::string& key, const std::string& shown,
-                     const std::string& help) {
+    void add_setting(CLI::App& app, const std::string& names, const std::string& key,
+                     const std::string& shown, const std::string& help) {
         app.add_option_function<std::string>(
-               names, [this, key, shown](const std::string& value) {
+               names,
+               [this, key, shown](const std::string& value) {
                    invocation_.setting_flags.push_back({.key = key, .value = value, .flag = shown});
-               }, help)
+               },
+               help)
             ->type_name("VALUE");
     }
 
     void add_run(CLI::App& app) {
-        app.add_option("PACKAGE_DIR", invocation_.package_dirs, "Packages to install once the node runs");
-        app.add_option("--config", invocation_.config_file, "Settings file instead of perdure.yaml in the home")
+        app.add_option("PACKAGE_DIR", invocation_.package_dirs,
+                       "Packages to install once the node runs");
+        app.add_option("--config", invocation_.config_file,
+                       "Settings file instead of perdure.yaml in the home")
             ->type_name("FILE");
-        app.add_flag("-d,--detach,--detached", detach_, "Return when the node in the background is ready");
-        const std::map<std::string, std::string> more_names = {
-            {"--http-port", "-p,--port,"}, {"--verbosity", "-v,"}};
+        app.add_flag("-d,--detach,--detached", detach_,
+                     "Return when the node in the background is ready");
+        const std::map<std::string, std::string> more_names = {{"--http-port", "-p,--port,"},
+                                                               {"--verbosity", "-v,"}};
         for (const node::SettingDescription& setting : node::describe_settings()) {
             if (setting.flag.empty() || setting.key == "home") {
                 continue;
             }
             const auto more = more_names.find(setting.flag);
             const std::string values = setting.range.empty() ? setting.type : setting.range;
-            add_setting(app, (more == more_names.end() ? "" : more->second) + setting.flag, setting.key, setting.flag,
+            add_setting(app, (more == more_names.end() ? "" : more->second) + setting.flag,
+                        setting.key, setting.flag,
                         setting.text + " (" + values + "; default " + setting.default_value + ")");
         }
         app.add_flag_callback(
             "-l,--logging-off",
-            [this] { invocation_.setting_flags.push_back({.key = "log.enabled", .value = "false", .flag = "--logging-off"}); },
+            [this] {
+                invocation_.setting_flags.push_back(
+                    {.key = "log.enabled", .value = "false", .flag = "--logging-off"});
+            },
             "Write no log files");
     }
 
@@ -188,7 +218,8 @@ private:
     /// `perdure process-state` for `perdure process-state show`; empty for the program itself.
     std::string words_before_chosen() {
         std::string words;
-        for (CLI::App* app = &app_; !app->get_subcommands().empty(); app = app->get_subcommands().front()) {
+        for (CLI::App* app = &app_; !app->get_subcommands().empty();
+             app = app->get_subcommands().front()) {
             words += (words.empty() ? "" : " ") + app->get_name();
         }
         return words;
@@ -211,7 +242,8 @@ private:
         }
         std::string line = name + ": " + what;
         std::ranges::replace(line, '\n', ' ');
-        return Error(ErrorCode::InvalidInput, line + closest_flag() + " (see `" + name + " --help`)");
+        return Error(ErrorCode::InvalidInput,
+                     line + closest_flag() + " (see `" + name + " --help`)");
     }
 
     /// For a misspelt flag: the closest one of the chosen verb.
@@ -223,8 +255,10 @@ private:
         const std::vector<std::string_view> views(known.begin(), known.end());
         for (const std::string& word : app_.remaining(true)) {
             if (word.starts_with("--")) {
-                const std::string_view closest = closest_word(word.substr(0, word.find('=')), views);
-                return closest.empty() ? std::string() : "; the closest flag is " + std::string(closest);
+                const std::string_view closest =
+                    closest_word(word.substr(0, word.find('=')), views);
+                return closest.empty() ? std::string()
+                                       : "; the closest flag is " + std::string(closest);
             }
         }
         return "";
@@ -255,10 +289,13 @@ bool is_one_of(std::string_view word, const std::vector<std::string_view>& words
     return std::ranges::find(words, word) != words.end();
 }
 
-Error unknown_verb(const std::string& word, const std::string& before, const std::vector<std::string_view>& known) {
+Error unknown_verb(const std::string& word, const std::string& before,
+                   const std::vector<std::string_view>& known) {
     const std::string_view closest = closest_word(word, known);
     std::string line = "perdure: unknown verb " + quote(before + word);
-    line += closest.empty() ? " (see `perdure --help`)" : "; the closest one is `perdure " + before + std::string(closest) + "`";
+    line += closest.empty()
+                ? " (see `perdure --help`)"
+                : "; the closest one is `perdure " + before + std::string(closest) + "`";
     return Error(ErrorCode::InvalidInput, line);
 }
 
@@ -276,16 +313,19 @@ std::optional<std::size_t> first_word_at(const std::vector<std::string>& words) 
 
 /// Flags before the verb (`perdure --home X ps`) belong to the verb: each verb knows them.
 void move_verb_first(std::vector<std::string>& words, std::size_t at) {
-    const std::size_t verb_words = second_words(words[at]).empty() || at + 1 == words.size() ? 1 : 2;
+    const std::size_t verb_words =
+        second_words(words[at]).empty() || at + 1 == words.size() ? 1 : 2;
     std::rotate(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(at),
                 words.begin() + static_cast<std::ptrdiff_t>(at + verb_words));
 }
 
 }  // namespace
 
-Result<Parsed> parse_arguments(std::vector<std::string> words, const std::function<bool(const std::string&)>& has_directory) {
+Result<Parsed> parse_arguments(std::vector<std::string> words,
+                               const std::function<bool(const std::string&)>& has_directory) {
     if (words.empty() || words.front() == "help") {
-        words = words.size() > 1 ? std::vector<std::string>(words.begin() + 1, words.end()) : std::vector<std::string>{};
+        words = words.size() > 1 ? std::vector<std::string>(words.begin() + 1, words.end())
+                                 : std::vector<std::string>{};
         words.emplace_back("--help");
     }
     if (const auto at = first_word_at(words)) {
@@ -322,12 +362,15 @@ std::string bash_completion() {
         "_perdure() {\n"
         "    local current=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]} words=\n"
         "    if [ \"$COMP_CWORD\" -eq 1 ]; then\n"
-        "        words='" + join(first_words()) + " help --help --version'\n"
+        "        words='" +
+        join(first_words()) +
+        " help --help --version'\n"
         "    else\n"
         "        case $verb in\n";
     for (const auto& first : first_words()) {
         if (const auto seconds = second_words(first); !seconds.empty()) {
-            script += "            " + std::string(first) + ") [ \"$COMP_CWORD\" -eq 2 ] && words='" + join(seconds) +
+            script += "            " + std::string(first) +
+                      ") [ \"$COMP_CWORD\" -eq 2 ] && words='" + join(seconds) +
                       "' || verb=\"$verb ${COMP_WORDS[2]}\" ;;\n";
         }
     }
@@ -335,7 +378,8 @@ std::string bash_completion() {
         "        esac\n"
         "        case $verb in\n";
     for (const auto& [verb, flags] : Parser().flags_by_verb()) {
-        script += "            '" + verb + "') words='" + join(flags) + (verb == "completion" ? " bash" : "") + "' ;;\n";
+        script += "            '" + verb + "') words='" + join(flags) +
+                  (verb == "completion" ? " bash" : "") + "' ;;\n";
     }
     script +=
         "        esac\n"

@@ -17,7 +17,8 @@ namespace perdure::cli {
 enum class OutputFormat : std::uint8_t { Text, Json };
 enum class Switch : std::uint8_t { Off, On };
 
-/// One command, checked as far as the words alone allow. Members a verb does not take keep their defaults.
+/// One command, checked as far as the words alone allow. Members a verb does not take keep their
+/// defaults.
 struct Invocation {
     Verb verb = Verb::Version;
     std::optional<std::string> home;  ///< `--home`, as typed.
@@ -33,7 +34,7 @@ struct Invocation {
     std::string body;             ///< send; `-` reads standard input
     std::optional<std::string> blob_file;
     std::optional<std::uint64_t> timeout_seconds = 15;  ///< nothing: `--no-wait`
-    std::optional<std::string> file;                    ///< export, import; `-` is a standard stream
+    std::optional<std::string> file;  ///< export, import; `-` is a standard stream
 
     Switch follow = Switch::Off;
     std::optional<std::uint64_t> verbosity;  ///< logs
@@ -47,11 +48,13 @@ struct Parsed {
     std::string help;
 };
 
-/// `words`: without the program's name. A first word that is neither verb nor flag stands for `run --home WORD`
-/// (M-DSK-3) if it is a path (`has_directory` tells whether a directory of that name exists) or unlike any verb.
+/// `words`: without the program's name. A first word that is neither verb nor flag stands for `run
+/// --home WORD` (M-DSK-3) if it is a path (`has_directory` tells whether a directory of that name
+/// exists) or unlike any verb.
 ///
 /// Errors: InvalidInput, one line, with the closest verb or flag where one was misspelt.
-Result<Parsed> parse_arguments(std::vector<std::string> words, const std::function<bool(const std::string&)>& has_directory);
+Result<Parsed> parse_arguments(std::vector<std::string> words,
+                               const std::function<bool(const std::string&)>& has_directory);
 
 /// The completion script for bash, from the verbs and flags as they are.
 std::string bash_completion();

@@ -9,7 +9,9 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-bool no_directory(const std::string&) { return false; }
+bool no_directory(const std::string&) {
+    return false;
+}
 
 Invocation parse(std::vector<std::string> words) {
     const auto parsed = parse_arguments(std::move(words), no_directory);
@@ -90,7 +92,8 @@ TEST(Arguments, TheHelpListsAllVerbs) {
 }
 
 TEST(Arguments, HomeAndJsonStandBeforeOrAfterTheVerb) {
-    for (const auto& words : {std::vector<std::string>{"--home", "/h", "--json", "ps"}, {"ps", "--json", "--home=/h"},
+    for (const auto& words : {std::vector<std::string>{"--home", "/h", "--json", "ps"},
+                              {"ps", "--json", "--home=/h"},
                               {"--json", "ps", "--home", "/h"}}) {
         const Invocation invocation = parse(words);
         EXPECT_EQ(invocation.verb, Verb::Ps);
@@ -101,53 +104,83 @@ TEST(Arguments, HomeAndJsonStandBeforeOrAfterTheVerb) {
 }
 
 TEST(Arguments, RunTurnsItsFlagsIntoSettings) {
-    const Invocation invocation = parse({"run", "--http-port", "0", "-v", "2", "--worker-port=5", "--log-level", "debug", "-l",
-                                         "--detach", "--config", "c.yaml", "one", "two"});
+    const Invocation invocation =
+        parse({"run", "--http-port", "0", "-v", "2", "--worker-port=5", "--log-level", "debug",
+               "-l", "--detach", "--config", "c.yaml", "one", "two"});
     std::vector<std::string> flags;
     for (const auto& flag : invocation.setting_flags) {
         flags.push_back(flag.key + "=" + flag.value + " " + flag.flag);
     }
-    EXPECT_THAT(flags, testing::UnorderedElementsAre("http.port=0 --http-port", "verbosity=2 --verbosity",
-                                                     "gateway.port=5 --worker-port", "log.level=debug --log-level",
-                                                     "log.enabled=false --logging-off"));
+    EXPECT_THAT(flags, testing::UnorderedElementsAre(
+                           "http.port=0 --http-port", "verbosity=2 --verbosity",
+                           "gateway.port=5 --worker-port", "log.level=debug --log-level",
+                           "log.enabled=false --logging-off"));
     EXPECT_EQ(invocation.detach, Switch::On);
     EXPECT_EQ(invocation.config_file, "c.yaml");
     EXPECT_THAT(invocation.package_dirs, ElementsAre("one", "two"));
 }
 
 TEST(Arguments, TheFormWithoutAVerbIsRun) {
-    for (const auto& words : {std::vector<std::string>{"./home", "-p", "8081"}, {"/a/home", "--port", "8081"}, {"mynodedir", "-p", "8081"}}) {
+    for (const auto& words : {std::vector<std::string>{"./home", "-p", "8081"},
+                              {"/a/home", "--port", "8081"},
+                              {"mynodedir", "-p", "8081"}}) {
         const Invocation invocation = parse(words);
         EXPECT_EQ(invocation.verb, Verb::Run);
         EXPECT_EQ(invocation.home, words.front());
         EXPECT_EQ(invocation.setting_flags.at(0).key, "http.port");
     }
-    const auto near_a_verb = parse_arguments({"log"}, [](const std::string& word) { return word == "log"; });
+    const auto near_a_verb =
+        parse_arguments({"log"}, [](const std::string& word) { return word == "log"; });
     ASSERT_TRUE(near_a_verb);
     EXPECT_EQ(near_a_verb->invocation->home, "log");
 }
 
 TEST(Arguments, AMisspeltVerbNamesTheClosestOne) {
-    EXPECT_EQ(error({"strat"}), "perdure: unknown verb \"strat\"; the closest one is `perdure start`");
+    EXPECT_EQ(error({"strat"}),
+              "perdure: unknown verb \"strat\"; the closest one is `perdure start`");
     EXPECT_EQ(error({"process-state", "exprot", "a:b:c"}),
-              "perdure: unknown verb \"process-state exprot\"; the closest one is `perdure process-state export`");
+              "perdure: unknown verb \"process-state exprot\"; the closest one is `perdure "
+              "process-state export`");
     EXPECT_THAT(error({"--home", "/h", "pss"}), HasSubstr("`perdure ps`"));
 }
 
 TEST(Arguments, AMisspeltFlagNamesTheClosestOne) {
-    EXPECT_THAT(error({"logs", "--folow"}), HasSubstr("the closest flag is --follow (see `perdure logs --help`)"));
+    EXPECT_THAT(error({"logs", "--folow"}),
+                HasSubstr("the closest flag is --follow (see `perdure logs --help`)"));
     EXPECT_THAT(error({"run", "--htp-port=1"}), HasSubstr("the closest flag is --http-port"));
-    EXPECT_THAT(error({"config", "show", "--orign"}), HasSubstr("the closest flag is --origin (see `perdure config show --help`)"));
+    EXPECT_THAT(error({"config", "show", "--orign"}),
+                HasSubstr("the closest flag is --origin (see `perdure config show --help`)"));
 }
 
 TEST(Arguments, EveryVerbHasItsUsageErrors) {
     const std::vector<std::vector<std::string>> bad = {
-        {"remove"}, {"kill"}, {"restart"}, {"send"}, {"send", "a:b:c"}, {"process-state"}, {"process-state", "show"},
-        {"process-state", "export"}, {"process-state", "import", "a:b:c"}, {"process-state", "clear"}, {"config"},
-        {"completion"}, {"completion", "fish"}, {"ps", "more"}, {"stop", "more"}, {"doctor", "more"}, {"version", "more"},
-        {"build", "a", "b"}, {"start", "a", "b"}, {"logs", "a:b:c", "d:e:f"}, {"logs", "--lines", "x"},
-        {"logs", "--verbosity", "256"}, {"send", "a:b:c", "x", "--timeout", "-1"},
-        {"send", "a:b:c", "x", "--timeout", "1", "--no-wait"}, {"run", "--http-port"}, {"ps", "--home"}, {"--nothing"},
+        {"remove"},
+        {"kill"},
+        {"restart"},
+        {"send"},
+        {"send", "a:b:c"},
+        {"process-state"},
+        {"process-state", "show"},
+        {"process-state", "export"},
+        {"process-state", "import", "a:b:c"},
+        {"process-state", "clear"},
+        {"config"},
+        {"completion"},
+        {"completion", "fish"},
+        {"ps", "more"},
+        {"stop", "more"},
+        {"doctor", "more"},
+        {"version", "more"},
+        {"build", "a", "b"},
+        {"start", "a", "b"},
+        {"logs", "a:b:c", "d:e:f"},
+        {"logs", "--lines", "x"},
+        {"logs", "--verbosity", "256"},
+        {"send", "a:b:c", "x", "--timeout", "-1"},
+        {"send", "a:b:c", "x", "--timeout", "1", "--no-wait"},
+        {"run", "--http-port"},
+        {"ps", "--home"},
+        {"--nothing"},
     };
     for (const auto& words : bad) {
         EXPECT_THAT(error(words), testing::StartsWith("perdure")) << words.front();
@@ -155,7 +188,8 @@ TEST(Arguments, EveryVerbHasItsUsageErrors) {
 }
 
 TEST(Arguments, SendTakesBodyBlobAndTime) {
-    const Invocation waits = parse({"send", "our@a:b:c", "{\"x\":[1]}", "--blob", "f", "--timeout", "3"});
+    const Invocation waits =
+        parse({"send", "our@a:b:c", "{\"x\":[1]}", "--blob", "f", "--timeout", "3"});
     EXPECT_EQ(waits.name, "our@a:b:c");
     EXPECT_EQ(waits.body, "{\"x\":[1]}");
     EXPECT_EQ(waits.blob_file, "f");
@@ -181,7 +215,9 @@ TEST(Arguments, LogsTakesItsLimits) {
     EXPECT_EQ(invocation.name, "a:b:c");
 }
 
-TEST(Arguments, TheVersionFlagIsTheVersionVerb) { EXPECT_EQ(parse({"--version"}).verb, Verb::Version); }
+TEST(Arguments, TheVersionFlagIsTheVersionVerb) {
+    EXPECT_EQ(parse({"--version"}).verb, Verb::Version);
+}
 
 TEST(Arguments, TheCompletionScriptKnowsVerbsAndFlags) {
     const std::string script = bash_completion();

@@ -14,10 +14,12 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kCppPackages =
-    "apt-get install -y --no-install-recommends clang lld wasi-libc libclang-rt-14-dev-wasm32 libc++-14-dev-wasm32 "
+    "apt-get install -y --no-install-recommends clang lld wasi-libc libclang-rt-14-dev-wasm32 "
+    "libc++-14-dev-wasm32 "
     "libc++abi-14-dev-wasm32";
 constexpr const char* kRustPackages =
-    "apt-get install -y --no-install-recommends rustc-web cargo-web rust-web-src libllvm22 wasi-libc lld";
+    "apt-get install -y --no-install-recommends rustc-web cargo-web rust-web-src libllvm22 "
+    "wasi-libc lld";
 constexpr std::uintmax_t kTextBytesMax = 4u << 20;  // files of a package that are read here
 
 Error missing(const std::string& what, const std::string& cure) {
@@ -36,7 +38,8 @@ Result<std::string> read_text(const fs::path& path) {
         return Error(ErrorCode::NotFound, path.string() + ": " + failure.message());
     }
     if (size > kTextBytesMax) {
-        return Error(ErrorCode::Overloaded, path.string() + ": longer than " + std::to_string(kTextBytesMax) + " bytes");
+        return Error(ErrorCode::Overloaded,
+                     path.string() + ": longer than " + std::to_string(kTextBytesMax) + " bytes");
     }
     std::ifstream file(path, std::ios::binary);
     std::stringstream text;
@@ -54,24 +57,28 @@ Result<void> make_directory(const fs::path& path) {
 }
 
 /// The folders or files below `directory` that `wanted` accepts, by name.
-Result<std::vector<fs::path>> list(const fs::path& directory, const std::function<bool(const fs::path&)>& wanted) {
+Result<std::vector<fs::path>> list(const fs::path& directory,
+                                   const std::function<bool(const fs::path&)>& wanted) {
     std::error_code failure;
     std::vector<fs::path> found;
-    for (fs::directory_iterator at(directory, failure); !failure && at != fs::directory_iterator(); at.increment(failure)) {
+    for (fs::directory_iterator at(directory, failure); !failure && at != fs::directory_iterator();
+         at.increment(failure)) {
         if (wanted(at->path())) {
             found.push_back(at->path());
         }
     }
     if (failure) {
-        return Error(failure == std::errc::no_such_file_or_directory ? ErrorCode::NotFound : ErrorCode::Io,
-                     directory.string() + ": " + failure.message());
+        return Error(
+            failure == std::errc::no_such_file_or_directory ? ErrorCode::NotFound : ErrorCode::Io,
+            directory.string() + ": " + failure.message());
     }
     std::ranges::sort(found);
     return found;
 }
 
 bool has_suffix(const fs::path& path, std::initializer_list<std::string_view> suffixes) {
-    return std::ranges::any_of(suffixes, [&](std::string_view suffix) { return path.extension() == suffix; });
+    return std::ranges::any_of(suffixes,
+                               [&](std::string_view suffix) { return path.extension() == suffix; });
 }
 
 /// The value of `name = "…"` in the section `[section]` of a Cargo.toml; empty if it is not there.
@@ -101,7 +108,8 @@ std::string toml_text(const std::string& toml, std::string_view section, std::st
 /// One run of `perdure build`.
 class Builder {
 public:
-    Builder(fs::path package, const BuildMachine& machine, const std::function<void(const std::string&)>& progress)
+    Builder(fs::path package, const BuildMachine& machine,
+            const std::function<void(const std::string&)>& progress)
         : package_(std::move(package)), machine_(machine), progress_(progress) {}
 
     Result<void> run() {
@@ -121,7 +129,8 @@ private:
     /// All tools before the first compiler starts: a build that cannot end well does not begin.
     Result<void> find_tools(const std::vector<ProcessSource>& processes) {
         const auto uses = [&](Language language) {
-            return std::ranges::any_of(processes, [&](const auto& process) { return process.language == language; });
+            return std::ranges::any_of(
+                processes, [&](const auto& process) { return process.language == language; });
         };
         if (uses(Language::Cpp)) {
             RETURN_IF_ERROR(find_cpp_tools());
@@ -133,9 +142,11 @@ private:
         const auto componentize =
             chosen != machine_.environment.end()
                 ? std::optional(chosen->second)
-                : find_program("perdure-componentize", machine_.program_directory, machine_.environment);
+                : find_program("perdure-componentize", machine_.program_directory,
+                               machine_.environment);
         if (!componentize) {
-            return missing("perdure-componentize", "it belongs beside the perdure binary; build or install both");
+            return missing("perdure-componentize",
+                           "it belongs beside the perdure binary; build or install both");
         }
         componentize_ = *componentize;
         return {};
@@ -151,17 +162,20 @@ private:
             return missing("wasm-ld", std::string("install it with `") + kCppPackages + "`");
         }
         if (!is_there(system("/usr/lib/wasm32-wasi/libc.a"))) {
-            return missing("the C library for wasm32-wasi", std::string("install it with `") + kCppPackages + "`");
+            return missing("the C library for wasm32-wasi",
+                           std::string("install it with `") + kCppPackages + "`");
         }
         clang_ = *c;
         clang_cpp_ = *cpp;
         return {};
     }
 
-    /// Debian's compiler with its own standard library's sources, or the user's own with the target installed.
+    /// Debian's compiler with its own standard library's sources, or the user's own with the target
+    /// installed.
     Result<void> find_rust_tools() {
         debian_rust_ = is_there(system("/usr/bin/cargo")) && is_there(system("/usr/bin/rustc")) &&
-                       is_there(system("/usr/lib/rustlib/src/rust/library")) && is_there(system("/usr/bin/wasm-ld")) &&
+                       is_there(system("/usr/lib/rustlib/src/rust/library")) &&
+                       is_there(system("/usr/bin/wasm-ld")) &&
                        is_there(system("/usr/lib/wasm32-wasi/libc.a"));
         if (debian_rust_) {
             cargo_ = system("/usr/bin/cargo").string();
@@ -173,20 +187,23 @@ private:
             cargo_ = *cargo;
             return {};
         }
-        return missing("a Rust compiler for wasm32-wasip1", std::string("install Debian's with `") + kRustPackages +
-                                                                "`, or add the target to yours with `rustup target add "
-                                                                "wasm32-wasip1`");
+        return missing("a Rust compiler for wasm32-wasip1",
+                       std::string("install Debian's with `") + kRustPackages +
+                           "`, or add the target to yours with `rustup target add "
+                           "wasm32-wasip1`");
     }
 
     /// rustup keeps targets beside the compiler that runs: compiling nothing for the target tells.
     bool own_target_installed(const std::string& rustc) const {
-        const fs::path probe = fs::temp_directory_path() / ("perdure-probe-" + std::to_string(std::hash<std::string>()(package_.string())));
+        const fs::path probe =
+            fs::temp_directory_path() /
+            ("perdure-probe-" + std::to_string(std::hash<std::string>()(package_.string())));
         if (!make_directory(probe)) {
             return false;
         }
         std::ofstream(probe / "probe.rs") << "";
-        const ChildCommand command{.words = {rustc, "--target", "wasm32-wasip1", "--crate-type", "lib", "--emit=metadata",
-                                             "probe.rs"},
+        const ChildCommand command{.words = {rustc, "--target", "wasm32-wasip1", "--crate-type",
+                                             "lib", "--emit=metadata", "probe.rs"},
                                    .directory = probe.string(),
                                    .environment = machine_.environment};
         const bool installed = machine_.run(command).has_value();
@@ -197,7 +214,8 @@ private:
 
     Result<void> build_process(const ProcessSource& process) {
         ASSIGN_OR_RETURN(const std::string interface, interface_of(process, package_.string()));
-        progress_("building " + process.name + " (" + (process.language == Language::Rust ? "Rust, " : "C++, ") + interface + ")");
+        progress_("building " + process.name + " (" +
+                  (process.language == Language::Rust ? "Rust, " : "C++, ") + interface + ")");
         fs::path core;
         if (process.language == Language::Rust) {
             ASSIGN_OR_RETURN(core, build_rust(process, interface));
@@ -205,21 +223,26 @@ private:
             ASSIGN_OR_RETURN(core, build_cpp(process, interface));
         }
         const fs::path component = package_ / "pkg" / (process.name + ".wasm");
-        RETURN_IF_ERROR(run({componentize_, core.string(), "-o", component.string()}, process.folder, {}));
+        RETURN_IF_ERROR(
+            run({componentize_, core.string(), "-o", component.string()}, process.folder, {}));
         std::error_code ignored;
-        progress_("wrote pkg/" + process.name + ".wasm (" + size_text(fs::file_size(component, ignored)) + ")");
+        progress_("wrote pkg/" + process.name + ".wasm (" +
+                  size_text(fs::file_size(component, ignored)) + ")");
         return {};
     }
 
-    Result<void> run(std::vector<std::string> words, const std::string& directory, const Environment& more) const {
-        ChildCommand command{.words = std::move(words), .directory = directory, .environment = machine_.environment};
+    Result<void> run(std::vector<std::string> words, const std::string& directory,
+                     const Environment& more) const {
+        ChildCommand command{
+            .words = std::move(words), .directory = directory, .environment = machine_.environment};
         for (const auto& [name, value] : more) {
             command.environment[name] = value;
         }
         return machine_.run(command);
     }
 
-    /// The interface's WIT, and the package's own from `api/`, where the authors' macros look for them.
+    /// The interface's WIT, and the package's own from `api/`, where the authors' macros look for
+    /// them.
     Result<void> put_wit(const ProcessSource& process, const std::string& interface) const {
         const fs::path target = fs::path(process.folder) / "target" / "wit";
         RETURN_IF_ERROR(make_directory(target));
@@ -244,23 +267,26 @@ private:
         std::ofstream out(to, std::ios::binary | std::ios::trunc);
         out << content;
         out.close();
-        return out ? Result<void>() : Result<void>(Error(ErrorCode::Io, to.string() + ": cannot be written"));
+        return out ? Result<void>()
+                   : Result<void>(Error(ErrorCode::Io, to.string() + ": cannot be written"));
     }
 
     Result<fs::path> build_rust(const ProcessSource& process, const std::string& interface) const {
         RETURN_IF_ERROR(put_wit(process, interface));
         const fs::path folder = process.folder;
-        const fs::path target = machine_.cargo_target.empty() ? folder / "target" : fs::path(machine_.cargo_target);
-        std::vector<std::string> words = {cargo_, "build", "--release", "--target", "wasm32-wasip1"};
+        const fs::path target =
+            machine_.cargo_target.empty() ? folder / "target" : fs::path(machine_.cargo_target);
+        std::vector<std::string> words = {cargo_, "build", "--release", "--target",
+                                          "wasm32-wasip1"};
         Environment more = {{"CARGO_TARGET_DIR", target.string()}};
         if (debian_rust_) {
             words.emplace_back("-Zbuild-std=std,panic_abort");
             more["RUSTC"] = system("/usr/bin/rustc").string();
             more["RUSTC_BOOTSTRAP"] = "1";
             more["CARGO_TARGET_WASM32_WASIP1_LINKER"] = system("/usr/bin/wasm-ld").string();
-            more["CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS"] = "-C link-self-contained=no -L native=" +
-                                                           system("/usr/lib/wasm32-wasi").string() +
-                                                           " -C linker-flavor=wasm-ld";
+            more["CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS"] =
+                "-C link-self-contained=no -L native=" + system("/usr/lib/wasm32-wasi").string() +
+                " -C linker-flavor=wasm-ld";
         }
         RETURN_IF_ERROR(run(std::move(words), process.folder, more));
         ASSIGN_OR_RETURN(const std::string manifest, read_text(folder / "Cargo.toml"));
@@ -269,8 +295,10 @@ private:
         std::ranges::replace(crate, '-', '_');
         fs::path core = target / "wasm32-wasip1" / "release" / (crate + ".wasm");
         if (!is_there(core)) {
-            return Error(ErrorCode::NotFound,
-                         core.string() + " was not made; Cargo.toml needs `crate-type = [\"cdylib\"]` in its [lib]");
+            return Error(
+                ErrorCode::NotFound,
+                core.string() +
+                    " was not made; Cargo.toml needs `crate-type = [\"cdylib\"]` in its [lib]");
         }
         return core;
     }
@@ -280,10 +308,13 @@ private:
         const fs::path glue = sdk / "glue" / interface;
         const fs::path work = fs::path(process.folder) / "target" / "cpp";
         RETURN_IF_ERROR(make_directory(work));
-        const auto is_source = [](const fs::path& path) { return has_suffix(path, {".cc", ".cpp"}); };
+        const auto is_source = [](const fs::path& path) {
+            return has_suffix(path, {".cc", ".cpp"});
+        };
         ASSIGN_OR_RETURN(const auto own, list(fs::path(process.folder) / "src", is_source));
         ASSIGN_OR_RETURN(const auto library, list(sdk / "src", is_source));
-        const std::vector<std::string> flags = {"--target=wasm32-wasi", "-Os", "-ffunction-sections", "-fdata-sections"};
+        const std::vector<std::string> flags = {"--target=wasm32-wasi", "-Os",
+                                                "-ffunction-sections", "-fdata-sections"};
         const fs::path guest = work / "guest.o";
         std::vector<std::string> words = {clang_};
         words.insert(words.end(), flags.begin(), flags.end());
@@ -293,18 +324,22 @@ private:
         const fs::path core = work / (process.name + ".core.wasm");
         words = {clang_cpp_};
         words.insert(words.end(), flags.begin(), flags.end());
-        // The stack lies below the data, so that running out of it traps instead of overwriting something.
-        words.insert(words.end(), {"-std=c++20", "-fno-exceptions", "-fno-rtti", "-Wall", "-mexec-model=reactor", "-Wl,-s",
-                                   "-Wl,--stack-first", "-Wl,-z,stack-size=131072", "-Wl,--gc-sections",
-                                   "-DPERDURE_WIT_VERSION=" + wit_number(interface), "-I" + (sdk / "include").string(),
-                                   "-I" + (sdk / "src").string(), "-I" + glue.string()});
+        // The stack lies below the data, so that running out of it traps instead of overwriting
+        // something.
+        words.insert(
+            words.end(),
+            {"-std=c++20", "-fno-exceptions", "-fno-rtti", "-Wall", "-mexec-model=reactor",
+             "-Wl,-s", "-Wl,--stack-first", "-Wl,-z,stack-size=131072", "-Wl,--gc-sections",
+             "-DPERDURE_WIT_VERSION=" + wit_number(interface), "-I" + (sdk / "include").string(),
+             "-I" + (sdk / "src").string(), "-I" + glue.string()});
         for (const fs::path& source : own) {
             words.push_back(source.string());
         }
         for (const fs::path& source : library) {
             words.push_back(source.string());
         }
-        words.insert(words.end(), {guest.string(), (glue / "guest_component_type.o").string(), "-o", core.string()});
+        words.insert(words.end(), {guest.string(), (glue / "guest_component_type.o").string(), "-o",
+                                   core.string()});
         RETURN_IF_ERROR(run(std::move(words), process.folder, {}));
         return core;
     }
@@ -325,7 +360,8 @@ private:
         const JsonCursor entries(document);
         ASSIGN_OR_RETURN(const std::size_t count, entries.array_size());
         for (std::size_t index = 0; index < count; ++index) {
-            ASSIGN_OR_RETURN(const JsonCursor wasm, entries.item(index).member("process_wasm_path"));
+            ASSIGN_OR_RETURN(const JsonCursor wasm,
+                             entries.item(index).member("process_wasm_path"));
             ASSIGN_OR_RETURN(std::string_view name, wasm.string());
             name.remove_prefix(name.starts_with('/') ? 1 : 0);
             if (!is_there(package_ / "pkg" / name)) {
@@ -336,7 +372,8 @@ private:
     }
 
     std::string closest_component(std::string_view name) const {
-        const auto files = list(package_ / "pkg", [](const fs::path& path) { return has_suffix(path, {".wasm"}); });
+        const auto files = list(package_ / "pkg",
+                                [](const fs::path& path) { return has_suffix(path, {".wasm"}); });
         std::vector<std::string> names;
         for (const fs::path& file : files ? *files : std::vector<fs::path>()) {
             names.push_back(file.filename().string());
@@ -370,7 +407,8 @@ Result<std::vector<ProcessSource>> find_processes(const std::string& directory) 
         const bool rust = is_there(folder / "src" / "lib.rs");
         const bool cpp = is_there(folder / "src" / "lib.cpp");
         if (rust && cpp) {
-            return Error(ErrorCode::InvalidInput, folder.string() + ": has both src/lib.rs and src/lib.cpp; remove one");
+            return Error(ErrorCode::InvalidInput,
+                         folder.string() + ": has both src/lib.rs and src/lib.cpp; remove one");
         }
         if (rust || cpp) {
             processes.push_back({.name = folder.filename().string(),
@@ -379,22 +417,28 @@ Result<std::vector<ProcessSource>> find_processes(const std::string& directory) 
         }
     }
     if (processes.empty()) {
-        return Error(ErrorCode::NotFound,
-                     directory + ": no process here: a package has folders with src/lib.rs or src/lib.cpp");
+        return Error(
+            ErrorCode::NotFound,
+            directory + ": no process here: a package has folders with src/lib.rs or src/lib.cpp");
     }
     return processes;
 }
 
 Result<std::string> find_share(const BuildMachine& machine) {
-    if (const auto chosen = machine.environment.find("PERDURE_SHARE"); chosen != machine.environment.end()) {
+    if (const auto chosen = machine.environment.find("PERDURE_SHARE");
+        chosen != machine.environment.end()) {
         return chosen->second;
     }
-    const auto is_share = [](const fs::path& path) { return is_there(path / "wit") && is_there(path / "sdk" / "cpp"); };
-    const fs::path installed = (fs::path(machine.program_directory) / ".." / "share" / "perdure").lexically_normal();
+    const auto is_share = [](const fs::path& path) {
+        return is_there(path / "wit") && is_there(path / "sdk" / "cpp");
+    };
+    const fs::path installed =
+        (fs::path(machine.program_directory) / ".." / "share" / "perdure").lexically_normal();
     if (is_share(installed)) {
         return installed.string();
     }
-    for (fs::path above = machine.program_directory; above.has_relative_path(); above = above.parent_path()) {
+    for (fs::path above = machine.program_directory; above.has_relative_path();
+         above = above.parent_path()) {
         if (is_share(above)) {
             return above.string();
         }
@@ -402,9 +446,11 @@ Result<std::string> find_share(const BuildMachine& machine) {
     return missing("the folder with wit/ and sdk/cpp/", "set PERDURE_SHARE to it");
 }
 
-Result<std::string> interface_of(const ProcessSource& process, const std::string& package_directory) {
+Result<std::string> interface_of(const ProcessSource& process,
+                                 const std::string& package_directory) {
     if (process.language == Language::Rust) {
-        ASSIGN_OR_RETURN(const std::string manifest, read_text(fs::path(process.folder) / "Cargo.toml"));
+        ASSIGN_OR_RETURN(const std::string manifest,
+                         read_text(fs::path(process.folder) / "Cargo.toml"));
         if (manifest.find("hyperware_process_lib") != std::string::npos) {
             return std::string("hyperware-1.0.0");
         }
@@ -434,11 +480,13 @@ Outcome build(const Session& session) {
     // A flag meant for the host would end up in the guest.
     machine.environment.erase("RUSTFLAGS");
     machine.program_directory = fs::path(session.context.program).parent_path().string();
-    if (const auto target = machine.environment.find("CARGO_TARGET_DIR"); target != machine.environment.end()) {
+    if (const auto target = machine.environment.find("CARGO_TARGET_DIR");
+        target != machine.environment.end()) {
         machine.cargo_target = session.absolute(target->second);
     }
-    RETURN_IF_ERROR(build_package(session.absolute(session.invocation.directory), machine,
-                                  [&](const std::string& line) { session.err() << line << std::endl; }));
+    RETURN_IF_ERROR(
+        build_package(session.absolute(session.invocation.directory), machine,
+                      [&](const std::string& line) { session.err() << line << std::endl; }));
     return node::ExitStatus::Success;
 }
 

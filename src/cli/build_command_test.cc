@@ -1,4 +1,5 @@
-/// Building with compilers that only take notes: which commands run, with what, and what is said when one is missing.
+/// Building with compilers that only take notes: which commands run, with what, and what is said
+/// when one is missing.
 
 #include "cli/build_command.h"
 
@@ -27,7 +28,8 @@ struct BuildTest : testing::Test {
         machine.run = [this](const ChildCommand& command) {
             commands.push_back(command);
             if (fail_at == commands.size()) {
-                return Result<void>(Error(ErrorCode::Io, command.words[0] + " ended with status 1"));
+                return Result<void>(
+                    Error(ErrorCode::Io, command.words[0] + " ended with status 1"));
             }
             for (std::size_t index = 0; index + 1 < command.words.size(); ++index) {
                 if (command.words[index] == "-o") {
@@ -53,7 +55,9 @@ struct BuildTest : testing::Test {
         fs::create_directories(path.parent_path());
         std::ofstream(path) << content;
     }
-    void write(const std::string& path, std::string_view content) { write_absolute(root + "/" + path, content); }
+    void write(const std::string& path, std::string_view content) {
+        write_absolute(root + "/" + path, content);
+    }
     void add_tool(const std::string& path) {
         write(path, "#!/bin/sh\n");
         fs::permissions(root + "/" + path, fs::perms::owner_all);
@@ -73,7 +77,8 @@ struct BuildTest : testing::Test {
     }
     void add_rust_process(const std::string& library = "kinode_process_lib = \"1\"") {
         write("p/counter/src/lib.rs", "");
-        write("p/counter/Cargo.toml", "[package]\nname = \"my-crate\"\n[dependencies]\n" + library + "\n");
+        write("p/counter/Cargo.toml",
+              "[package]\nname = \"my-crate\"\n[dependencies]\n" + library + "\n");
         write("p/pkg/manifest.json", R"([{"process_wasm_path":"/counter.wasm"}])");
     }
     void add_cpp_process() {
@@ -83,7 +88,8 @@ struct BuildTest : testing::Test {
     }
     Result<void> build() {
         lines.clear();
-        return build_package(root + "/p", machine, [this](const std::string& line) { lines.push_back(line); });
+        return build_package(root + "/p", machine,
+                             [this](const std::string& line) { lines.push_back(line); });
     }
     std::string error() {
         const auto built = build();
@@ -115,9 +121,11 @@ TEST_F(BuildTest, ACppProcessIsCompiledWithTheGuestLibrary) {
     EXPECT_THAT(commands[1].words, Contains(root + "/p/counter/src/lib.cpp"));
     EXPECT_THAT(commands[1].words, Contains(root + "/p/counter/src/more.cc"));
     EXPECT_THAT(commands[1].words, Contains(root + "/share/sdk/cpp/src/process.cc"));
-    EXPECT_THAT(commands[2].words, ElementsAre(root + "/bin/perdure-componentize", HasSubstr("counter.core.wasm"), "-o",
-                                               root + "/p/pkg/counter.wasm"));
-    EXPECT_THAT(lines, ElementsAre("building counter (C++, kinode-1.0.0)", "wrote pkg/counter.wasm (4 B)"));
+    EXPECT_THAT(commands[2].words,
+                ElementsAre(root + "/bin/perdure-componentize", HasSubstr("counter.core.wasm"),
+                            "-o", root + "/p/pkg/counter.wasm"));
+    EXPECT_THAT(
+        lines, ElementsAre("building counter (C++, kinode-1.0.0)", "wrote pkg/counter.wasm (4 B)"));
 }
 
 TEST_F(BuildTest, ARustProcessUsesDebiansCompilerWhereItIs) {
@@ -181,7 +189,9 @@ TEST_F(BuildTest, AnUnchangedWitFileKeepsItsTime) {
 
 TEST_F(BuildTest, EveryMissingToolIsNamedWithTheLineThatInstallsIt) {
     add_rust_process();
-    EXPECT_THAT(error(), HasSubstr("apt-get install -y --no-install-recommends rustc-web cargo-web rust-web-src"));
+    EXPECT_THAT(
+        error(),
+        HasSubstr("apt-get install -y --no-install-recommends rustc-web cargo-web rust-web-src"));
     fs::remove_all(root + "/p");
     add_cpp_process();
     EXPECT_THAT(error(), HasSubstr("clang is missing; install it with `apt-get install"));
@@ -192,7 +202,8 @@ TEST_F(BuildTest, EveryMissingToolIsNamedWithTheLineThatInstallsIt) {
     EXPECT_THAT(error(), HasSubstr("the C library for wasm32-wasi is missing"));
     add_cpp_tools();
     fs::remove(root + "/bin/perdure-componentize");
-    EXPECT_THAT(error(), HasSubstr("perdure-componentize is missing; it belongs beside the perdure binary"));
+    EXPECT_THAT(error(),
+                HasSubstr("perdure-componentize is missing; it belongs beside the perdure binary"));
     EXPECT_TRUE(commands.empty());
 }
 
@@ -217,7 +228,8 @@ TEST_F(BuildTest, TheManifestsFilesMustBeThere) {
     add_cpp_tools();
     add_cpp_process();
     write("p/pkg/manifest.json", R"([{"process_wasm_path":"/conter.wasm"}])");
-    EXPECT_THAT(error(), HasSubstr("pkg/manifest.json: $[0].process_wasm_path: no file \"conter.wasm\" in pkg/; the closest one is counter.wasm"));
+    EXPECT_THAT(error(), HasSubstr("pkg/manifest.json: $[0].process_wasm_path: no file "
+                                   "\"conter.wasm\" in pkg/; the closest one is counter.wasm"));
     write("p/pkg/manifest.json", R"([{}])");
     EXPECT_THAT(error(), HasSubstr("process_wasm_path"));
     write("p/pkg/manifest.json", "[");
@@ -249,7 +261,9 @@ TEST_F(BuildTest, TheShareIsFoundBesideOrAboveTheBinary) {
 TEST(ChildProcess, RunsInItsDirectoryWithItsEnvironment) {
     std::string pattern = "/tmp/perdure-child-XXXXXX";
     const std::string folder = ::mkdtemp(pattern.data());
-    EXPECT_TRUE(run_child({.words = {"/bin/sh", "-c", "echo \"$A\" >here"}, .directory = folder, .environment = {{"A", "b c"}}}));
+    EXPECT_TRUE(run_child({.words = {"/bin/sh", "-c", "echo \"$A\" >here"},
+                           .directory = folder,
+                           .environment = {{"A", "b c"}}}));
     std::ifstream file(folder + "/here");
     std::string line;
     std::getline(file, line);
@@ -258,11 +272,18 @@ TEST(ChildProcess, RunsInItsDirectoryWithItsEnvironment) {
 }
 
 TEST(ChildProcess, FailuresNameProgramAndStatus) {
-    EXPECT_EQ(run_child({.words = {"/bin/sh", "-c", "exit 3"}, .directory = "/", .environment = {}}).error().message(),
+    EXPECT_EQ(run_child({.words = {"/bin/sh", "-c", "exit 3"}, .directory = "/", .environment = {}})
+                  .error()
+                  .message(),
               "/bin/sh ended with status 3");
-    EXPECT_EQ(run_child({.words = {"/bin/sh", "-c", "kill -9 $$"}, .directory = "/", .environment = {}}).error().message(),
-              "/bin/sh ended by signal 9");
-    EXPECT_EQ(run_child({.words = {"/nowhere"}, .directory = "/", .environment = {}}).error().code(), ErrorCode::NotFound);
+    EXPECT_EQ(
+        run_child({.words = {"/bin/sh", "-c", "kill -9 $$"}, .directory = "/", .environment = {}})
+            .error()
+            .message(),
+        "/bin/sh ended by signal 9");
+    EXPECT_EQ(
+        run_child({.words = {"/nowhere"}, .directory = "/", .environment = {}}).error().code(),
+        ErrorCode::NotFound);
 }
 
 TEST(ChildProcess, ProgramsAreFoundBesideThenInPath) {

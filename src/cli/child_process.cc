@@ -53,8 +53,8 @@ Result<void> run_child(const ChildCommand& command) {
     ::posix_spawn_file_actions_adddup2(actions.get(), STDERR_FILENO, STDOUT_FILENO);
     ::posix_spawn_file_actions_addchdir_np(actions.get(), command.directory.c_str());
     pid_t child = 0;
-    const int failure = ::posix_spawn(&child, words[0].c_str(), actions.get(), nullptr, pointers_to(words).data(),
-                                      pointers_to(variables).data());
+    const int failure = ::posix_spawn(&child, words[0].c_str(), actions.get(), nullptr,
+                                      pointers_to(words).data(), pointers_to(variables).data());
     if (failure != 0) {
         return Error(failure == ENOENT ? ErrorCode::NotFound : ErrorCode::Io,
                      words[0] + ": " + std::strerror(failure));
@@ -68,12 +68,14 @@ Result<void> run_child(const ChildCommand& command) {
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
         return {};
     }
-    const std::string how = WIFSIGNALED(status) ? "by signal " + std::to_string(WTERMSIG(status))
-                                                : "with status " + std::to_string(WEXITSTATUS(status));
+    const std::string how = WIFSIGNALED(status)
+                                ? "by signal " + std::to_string(WTERMSIG(status))
+                                : "with status " + std::to_string(WEXITSTATUS(status));
     return Error(ErrorCode::Io, words[0] + " ended " + how);
 }
 
-std::optional<std::string> find_program(const std::string& name, const std::string& first, const Environment& environment) {
+std::optional<std::string> find_program(const std::string& name, const std::string& first,
+                                        const Environment& environment) {
     if (!first.empty() && is_program(first + "/" + name)) {
         return first + "/" + name;
     }

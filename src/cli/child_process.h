@@ -20,11 +20,13 @@ struct ChildCommand {
 };
 
 /// Runs `command` to its end. Its standard output goes to our error stream, its input is empty.
-/// Errors: NotFound (no such program), Io (it could not be started, ended with another status than 0, or by a signal; the
-/// message names program and status). Blocks.
+/// Errors: NotFound (no such program), Io (it could not be started, ended with another status than
+/// 0, or by a signal; the message names program and status). Blocks.
 Result<void> run_child(const ChildCommand& command);
 
-/// The path of the executable `name`: in `first` (a directory; empty: none), else in the PATH of `environment`.
-std::optional<std::string> find_program(const std::string& name, const std::string& first, const Environment& environment);
+/// The path of the executable `name`: in `first` (a directory; empty: none), else in the PATH of
+/// `environment`.
+std::optional<std::string> find_program(const std::string& name, const std::string& first,
+                                        const Environment& environment);
 
 }  // namespace perdure::cli

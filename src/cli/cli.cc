@@ -80,14 +80,18 @@ std::string make_absolute(const std::string& path, const std::string& directory)
     return normal;
 }
 
-std::string Session::absolute(const std::string& path) const { return make_absolute(path, context.working_directory); }
+std::string Session::absolute(const std::string& path) const {
+    return make_absolute(path, context.working_directory);
+}
 
 node::ExitStatus usage(const Session& session, const Error& error) {
     print_error(session.err(), error);
     return node::ExitStatus::Usage;
 }
 
-void print_json(const Session& session, const Json& json) { session.out() << json.to_pretty_text() << "\n"; }
+void print_json(const Session& session, const Json& json) {
+    session.out() << json.to_pretty_text() << "\n";
+}
 
 bool check_process(const Session& session) {
     if (auto parsed = parse_process_id(session.invocation.name); !parsed) {
@@ -112,7 +116,8 @@ Result<std::string> read_input(const Session& session, const std::string& path) 
     if (path != "-") {
         file.open(session.absolute(path), std::ios::binary);
         if (!file) {
-            return Error(errno == ENOENT ? ErrorCode::NotFound : ErrorCode::Io, path + ": " + std::strerror(errno));
+            return Error(errno == ENOENT ? ErrorCode::NotFound : ErrorCode::Io,
+                         path + ": " + std::strerror(errno));
         }
     }
     std::istream& in = path == "-" ? *session.context.in : file;
@@ -121,7 +126,8 @@ Result<std::string> read_input(const Session& session, const std::string& path) 
     while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0) {
         content.append(block.data(), static_cast<std::size_t>(in.gcount()));
         if (content.size() > kInputBytesMax) {
-            return Error(ErrorCode::Overloaded, path + ": longer than " + size_text(kInputBytesMax));
+            return Error(ErrorCode::Overloaded,
+                         path + ": longer than " + size_text(kInputBytesMax));
         }
     }
     if (in.bad()) {
@@ -133,7 +139,8 @@ Result<std::string> read_input(const Session& session, const std::string& path) 
 int run_cli(const CliContext& context) {
     const auto has_directory = [&](const std::string& word) {
         std::error_code ignored;
-        return std::filesystem::is_directory(make_absolute(word, context.working_directory), ignored);
+        return std::filesystem::is_directory(make_absolute(word, context.working_directory),
+                                             ignored);
     };
     const auto parsed = parse_arguments(context.arguments, has_directory);
     if (!parsed) {
@@ -149,7 +156,8 @@ int run_cli(const CliContext& context) {
         print_error(*context.err, home.error());
         return static_cast<int>(node::ExitStatus::Usage);
     }
-    const Session session{context, *parsed->invocation, home->path, home->origin, ControlClient(home->path)};
+    const Session session{context, *parsed->invocation, home->path, home->origin,
+                          ControlClient(home->path)};
     const Outcome outcome = dispatch(session);
     context.out->flush();
     if (!outcome) {

@@ -2,7 +2,8 @@
 
 /// `perdure VERB …`: parses, does one thing, prints, and answers with an exit status (M-DSK-6).
 ///
-/// Everything of the outside is an argument, so that tests run every verb without a terminal, a real home or a node.
+/// Everything of the outside is an argument, so that tests run every verb without a terminal, a
+/// real home or a node.
 
 #include <functional>
 #include <istream>
@@ -17,17 +18,17 @@
 namespace perdure::cli {
 
 struct CliContext {
-    std::vector<std::string> arguments;              ///< Without the program's name.
-    std::string program;                             ///< Absolute path of the running binary.
+    std::vector<std::string> arguments;  ///< Without the program's name.
+    std::string program;                 ///< Absolute path of the running binary.
     std::map<std::string, std::string> environment;
-    std::string working_directory;                   ///< Absolute.
+    std::string working_directory;  ///< Absolute.
     std::uint64_t hardware_threads = 1;
     std::istream* in = nullptr;
     std::ostream* out = nullptr;
     std::ostream* err = nullptr;
     Device out_device = Device::File;
     Device err_device = Device::File;
-    node::VersionInfo version;                       ///< Of this program.
+    node::VersionInfo version;  ///< Of this program.
     /// Starts a node; returns its exit status when it has ended.
     std::function<int(const node::RunOptions&)> run_node;
 };

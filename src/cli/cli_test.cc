@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "abi/json.h"
+#include "base/files.h"
 #include "node/control_api.h"
 #include "node/fake_node_api.h"
 #include "testing/manual_clock.h"
@@ -37,8 +38,10 @@ struct CliTest : testing::Test {
     void start_node() {
         transport::HttpServerOptions options;
         options.unix_path = home + "/control.sock";
-        server = transport::HttpServer::open(options, clock, node::make_control_handler(fake, node::ControlScope::Everything))
-                     .value();
+        server =
+            transport::HttpServer::open(
+                options, clock, node::make_control_handler(fake, node::ControlScope::Everything))
+                .value();
         server->start();
     }
     /// Runs `perdure --home HOME WORDS…`.
@@ -101,22 +104,35 @@ TEST_F(CliTest, PsShowsEveryColumn) {
     start_node();
     EXPECT_EQ(perdure({"ps"}), 0);
     EXPECT_EQ(out.str(),
-              "PROCESS              PHASE    RESTARTS  MESSAGES  MAILBOX   MEMORY     CPU  STATE  SEEN  DURABLE\n"
-              "counter:counter:sys  waiting         3         4      5 B  1.1 MiB  7.0 ms    8 B     9       10\n"
-              "echo:tools:pub.os    running         0         0      0 B      0 B    0 \xC2\xB5s    0 B     0        0\n");
+              "PROCESS              PHASE    RESTARTS  MESSAGES  MAILBOX   MEMORY     CPU  STATE  "
+              "SEEN  DURABLE\n"
+              "counter:counter:sys  waiting         3         4      5 B  1.1 MiB  7.0 ms    8 B   "
+              "  9       10\n"
+              "echo:tools:pub.os    running         0         0      0 B      0 B    0 \xC2\xB5s   "
+              " 0 B     0        0\n");
     EXPECT_EQ(perdure({"ps", "--json"}), 0);
-    EXPECT_EQ(json().find("processes")->as_array()->at(0).find("memory_bytes")->as_u64(), 1'114'112u);
+    EXPECT_EQ(json().find("processes")->as_array()->at(0).find("memory_bytes")->as_u64(),
+              1'114'112u);
 }
 
 TEST_F(CliTest, WithoutANodeEveryVerbThatNeedsOneSaysHowToStartIt) {
     write("p/pkg/manifest.json", "[]");
-    const std::vector<std::vector<std::string>> verbs = {
-        {"ps"}, {"logs"}, {"logs", "-f"}, {"kill", "a:b:c"}, {"restart", "a:b:c"}, {"send", "a:b:c", "x"},
-        {"process-state", "show", "a:b:c"}, {"process-state", "export", "a:b:c"}, {"process-state", "clear", "a:b:c"},
-        {"remove", "a:b"}, {"start", "p"}, {"stop"}};
+    const std::vector<std::vector<std::string>> verbs = {{"ps"},
+                                                         {"logs"},
+                                                         {"logs", "-f"},
+                                                         {"kill", "a:b:c"},
+                                                         {"restart", "a:b:c"},
+                                                         {"send", "a:b:c", "x"},
+                                                         {"process-state", "show", "a:b:c"},
+                                                         {"process-state", "export", "a:b:c"},
+                                                         {"process-state", "clear", "a:b:c"},
+                                                         {"remove", "a:b"},
+                                                         {"start", "p"},
+                                                         {"stop"}};
     for (const auto& words : verbs) {
         EXPECT_EQ(perdure(words), 1) << words.front();
-        EXPECT_EQ(err.str(), "perdure: no node runs in " + home + "; start one with `perdure run --home " + home + "`\n")
+        EXPECT_EQ(err.str(), "perdure: no node runs in " + home +
+                                 "; start one with `perdure run --home " + home + "`\n")
             << words.front();
         EXPECT_EQ(out.str(), "");
     }
@@ -126,22 +142,33 @@ TEST_F(CliTest, ProcessesThatDoNotExistAreAnsweredWithTheClosestOne) {
     start_node();
     const std::string file = write("f", "x");
     const std::vector<std::vector<std::string>> verbs = {
-        {"kill", "conter:counter:sys"}, {"restart", "conter:counter:sys"}, {"logs", "conter:counter:sys"},
-        {"send", "conter:counter:sys", "x"}, {"send", "our@conter:counter:sys", "x"},
-        {"process-state", "show", "conter:counter:sys"}, {"process-state", "export", "conter:counter:sys"},
-        {"process-state", "import", "conter:counter:sys", file}, {"process-state", "clear", "conter:counter:sys"}};
+        {"kill", "conter:counter:sys"},
+        {"restart", "conter:counter:sys"},
+        {"logs", "conter:counter:sys"},
+        {"send", "conter:counter:sys", "x"},
+        {"send", "our@conter:counter:sys", "x"},
+        {"process-state", "show", "conter:counter:sys"},
+        {"process-state", "export", "conter:counter:sys"},
+        {"process-state", "import", "conter:counter:sys", file},
+        {"process-state", "clear", "conter:counter:sys"}};
     for (const auto& words : verbs) {
         EXPECT_EQ(perdure(words), 1) << words.front();
-        EXPECT_THAT(err.str(), HasSubstr("the closest existing one is counter:counter:sys")) << words.front();
+        EXPECT_THAT(err.str(), HasSubstr("the closest existing one is counter:counter:sys"))
+            << words.front();
     }
     EXPECT_EQ(perdure({"remove", "conter:sys"}), 1);
     EXPECT_THAT(err.str(), HasSubstr("the closest existing one is counter:sys"));
 }
 
 TEST_F(CliTest, MalformedNamesAreUsageErrors) {
-    const std::vector<std::vector<std::string>> verbs = {
-        {"kill", "counter"}, {"restart", "A:b:c"}, {"logs", "a:b"}, {"send", "a@b@c:d:e", "x"}, {"send", "nothing", "x"},
-        {"process-state", "show", "a:b:c:d"}, {"process-state", "clear", ""}, {"remove", "counter"}};
+    const std::vector<std::vector<std::string>> verbs = {{"kill", "counter"},
+                                                         {"restart", "A:b:c"},
+                                                         {"logs", "a:b"},
+                                                         {"send", "a@b@c:d:e", "x"},
+                                                         {"send", "nothing", "x"},
+                                                         {"process-state", "show", "a:b:c:d"},
+                                                         {"process-state", "clear", ""},
+                                                         {"remove", "counter"}};
     for (const auto& words : verbs) {
         EXPECT_EQ(perdure(words), 2) << words.front();
         EXPECT_THAT(err.str(), testing::MatchesRegex("perdure: [^\n]+\n")) << words.front();
@@ -149,7 +176,8 @@ TEST_F(CliTest, MalformedNamesAreUsageErrors) {
 }
 
 TEST_F(CliTest, UsageErrorsEndWithStatus2AndOneLine) {
-    for (const auto& words : {std::vector<std::string>{"pss"}, {"ps", "--jsno"}, {"kill"}, {"run", "--http-port"}}) {
+    for (const auto& words :
+         {std::vector<std::string>{"pss"}, {"ps", "--jsno"}, {"kill"}, {"run", "--http-port"}}) {
         EXPECT_EQ(plain(words), 2);
         EXPECT_THAT(err.str(), testing::MatchesRegex("perdure[^\n]+\n"));
         EXPECT_EQ(out.str(), "");
@@ -173,7 +201,8 @@ TEST_F(CliTest, KillRestartAndRemoveSayWhatTheyDid) {
     EXPECT_EQ(*json().find("process")->as_string(), FakeNodeApi::kEcho);
     EXPECT_EQ(perdure({"remove", "counter:sys"}), 0);
     EXPECT_EQ(out.str(), "removed counter:sys\n");
-    EXPECT_THAT(fake.calls(), ElementsAre("kill counter:counter:sys", "restart echo:tools:pub.os", "remove_package counter:sys"));
+    EXPECT_THAT(fake.calls(), ElementsAre("kill counter:counter:sys", "restart echo:tools:pub.os",
+                                          "remove_package counter:sys"));
 }
 
 TEST_F(CliTest, StartGivesTheNodeTheAbsoluteDirectory) {
@@ -281,7 +310,8 @@ TEST_F(CliTest, LogsPrintsKeptLines) {
     EXPECT_EQ(fake.last_query().process, FakeNodeApi::kCounter);
     EXPECT_EQ(fake.last_query().lines_max, 5u);
     EXPECT_EQ(perdure({"logs", "--json"}), 0);
-    EXPECT_THAT(out.str(), HasSubstr(R"({"time":"1970-01-01T00:00:00.000Z","origin":"print","verbosity":0,)"));
+    EXPECT_THAT(out.str(),
+                HasSubstr(R"({"time":"1970-01-01T00:00:00.000Z","origin":"print","verbosity":0,)"));
 }
 
 TEST_F(CliTest, FollowedLogsEndWithTheNode) {
@@ -315,7 +345,8 @@ TEST_F(CliTest, ConfigComesFromTheRunningNode) {
     EXPECT_EQ(perdure({"config", "show"}), 0);
     EXPECT_EQ(out.str(), "SETTING  VALUE\nhome     /h\nworkers  2\n");
     EXPECT_EQ(perdure({"config", "show", "--origin"}), 0);
-    EXPECT_EQ(out.str(), "SETTING  VALUE  ORIGIN\nhome     /h     flag --home\nworkers  2      default\n");
+    EXPECT_EQ(out.str(),
+              "SETTING  VALUE  ORIGIN\nhome     /h     flag --home\nworkers  2      default\n");
     EXPECT_EQ(perdure({"config", "show", "--json"}), 0);
     EXPECT_EQ(json().find("settings")->as_array()->size(), 2u);
 }
@@ -327,7 +358,8 @@ TEST_F(CliTest, ConfigWithoutANodeShowsTheNextRun) {
     EXPECT_THAT(err.str(), HasSubstr("no node runs"));
     write("perdure.yaml", "verbsity: 3\n");
     EXPECT_EQ(perdure({"config", "show"}), 2);
-    EXPECT_THAT(err.str(), HasSubstr("unknown setting \"verbsity\"; the closest known one is verbosity"));
+    EXPECT_THAT(err.str(),
+                HasSubstr("unknown setting \"verbsity\"; the closest known one is verbosity"));
 }
 
 TEST_F(CliTest, RunPassesSettingsAndPackages) {
@@ -349,21 +381,26 @@ TEST_F(CliTest, RunPassesSettingsAndPackages) {
 TEST_F(CliTest, ADetachedRunIsStartedAgainWithTheSameArguments) {
     write("p/pkg/manifest.json", "[]");
     write("c.yaml", "");
-    EXPECT_EQ(perdure({"run", "--detach", "--http-port", "0", "-l", "--config", "c.yaml", "p"}), 42);
+    EXPECT_EQ(perdure({"run", "--detach", "--http-port", "0", "-l", "--config", "c.yaml", "p"}),
+              42);
     EXPECT_EQ(ran->attach, node::Attach::Detached);
-    EXPECT_THAT(ran->arguments, ElementsAre("run", "--home", home, "--config", home + "/c.yaml", "--http-port", "0",
-                                            "--logging-off", home + "/p"));
+    EXPECT_THAT(ran->arguments, ElementsAre("run", "--home", home, "--config", home + "/c.yaml",
+                                            "--http-port", "0", "--logging-off", home + "/p"));
 }
 
 TEST_F(CliTest, RunWithBadSettingsOrPackagesEndsWithStatus2) {
-    for (const auto& words : {std::vector<std::string>{"run", "--http-port", "x"}, {"run", "--config", "nowhere.yaml"},
-                              {"run", "nowhere"}, {"run", "--verbosity", "5"}}) {
+    for (const auto& words : {std::vector<std::string>{"run", "--http-port", "x"},
+                              {"run", "--config", "nowhere.yaml"},
+                              {"run", "nowhere"},
+                              {"run", "--verbosity", "5"}}) {
         EXPECT_EQ(perdure(words), 2);
         EXPECT_FALSE(ran);
     }
     environment["PERDURE_WRKERS"] = "1";
     EXPECT_EQ(perdure({"run"}), 2);
-    EXPECT_EQ(err.str(), "perdure: unknown variable PERDURE_WRKERS; the closest known one is PERDURE_WORKERS\n");
+    EXPECT_EQ(
+        err.str(),
+        "perdure: unknown variable PERDURE_WRKERS; the closest known one is PERDURE_WORKERS\n");
 }
 
 TEST_F(CliTest, TheHomeIsChosenByFlagVariableAndUser) {
@@ -385,7 +422,8 @@ TEST_F(CliTest, VersionNeedsNoNode) {
     EXPECT_EQ(out.str(), "perdure 9.9.9, mock 2, store format 7\n");
     start_node();
     EXPECT_EQ(perdure({"version"}), 0);
-    EXPECT_THAT(out.str(), HasSubstr("node in " + home + ": 0.1.0 (abc1234), mock 1, store format 1\n"));
+    EXPECT_THAT(out.str(),
+                HasSubstr("node in " + home + ": 0.1.0 (abc1234), mock 1, store format 1\n"));
     EXPECT_EQ(perdure({"version", "--json"}), 0);
     EXPECT_EQ(*json().find("node")->find("commit")->as_string(), "abc1234");
 }
@@ -398,20 +436,37 @@ TEST_F(CliTest, StopAsksTheNodeToEnd) {
 
 TEST_F(CliTest, DoctorChecksARestingHome) {
     fs::permissions(home, fs::perms::owner_all);
-    write("version", "1\n");
     environment["PERDURE_RESERVE_BYTES"] = "16777216";
     EXPECT_EQ(perdure({"doctor"}), 0);
-    EXPECT_THAT(out.str(), HasSubstr("ok " + home + "/version: format 1\n"));
+    EXPECT_EQ(out.str(), "warning " + home + ": is empty: no node has started here yet\n");
+    write("version", "1\n");
+    EXPECT_EQ(perdure({"doctor"}), 0);
+    EXPECT_THAT(out.str(), HasSubstr("ok " + home + ": "));
     fs::permissions(home, fs::perms::all);
     EXPECT_EQ(perdure({"doctor", "--json"}), 1);
     EXPECT_EQ(json().find("healthy")->as_bool(), false);
-    EXPECT_THAT(out.str(), HasSubstr("chmod 700"));
+    EXPECT_THAT(out.str(), HasSubstr("is open to other users"));
     fs::permissions(home, fs::perms::owner_all);
+    write("version", "x\n");
+    EXPECT_EQ(perdure({"doctor"}), 1);
+    EXPECT_THAT(out.str(), HasSubstr("error " + home + "/version: is not the format number"));
     write("version", "2\n");
     EXPECT_EQ(perdure({"doctor"}), 1);
-    EXPECT_THAT(out.str(), HasSubstr("newer"));
+    EXPECT_THAT(out.str(), HasSubstr("format 2 is newer"));
     EXPECT_EQ(plain({"doctor", "--home", home + "/missing"}), 0);
     EXPECT_THAT(out.str(), HasSubstr("does not exist yet"));
+    EXPECT_FALSE(fs::exists(home + "/missing"));
+    EXPECT_EQ(plain({"doctor", "--home", home + "/version"}), 1);
+    EXPECT_THAT(out.str(), HasSubstr("is no directory"));
+}
+
+TEST_F(CliTest, DoctorLeavesAHomeInUseAlone) {
+    fs::permissions(home, fs::perms::owner_all);
+    write("version", "1\n");
+    const auto files = make_posix_files();
+    const auto lock = files->lock(home + "/lock");
+    EXPECT_EQ(perdure({"doctor"}), 1);
+    EXPECT_EQ(err.str(), "perdure: home in use: " + home + "\n");
     start_node();
     EXPECT_EQ(perdure({"doctor"}), 1);
     EXPECT_THAT(err.str(), HasSubstr("a node runs in"));
@@ -428,10 +483,13 @@ TEST_F(CliTest, ANodeThatGoesAwayIsSaid) {
     options.limits.http_stop_timeout = std::chrono::milliseconds(1);
     std::vector<transport::HttpResponder> held;
     std::promise<void> asked;
-    server = transport::HttpServer::open(options, clock, [&](transport::HttpRequest, transport::HttpResponder responder) {
-                 held.push_back(std::move(responder));
-                 asked.set_value();
-             }).value();
+    server = transport::HttpServer::open(
+                 options, clock,
+                 [&](transport::HttpRequest, transport::HttpResponder responder) {
+                     held.push_back(std::move(responder));
+                     asked.set_value();
+                 })
+                 .value();
     server->start();
     auto status = std::async(std::launch::async, [this] { return perdure({"ps"}); });
     asked.get_future().wait();

@@ -1,7 +1,7 @@
 #pragma once
 
-/// One function per verb. Private to cli/. A returned error is printed by `run_cli` and ends with status 1; what the
-/// words alone show to be wrong is printed by `usage` and ends with status 2.
+/// One function per verb. Private to cli/. A returned error is printed by `run_cli` and ends with
+/// status 1; what the words alone show to be wrong is printed by `usage` and ends with status 2.
 
 #include "cli/session.h"
 
@@ -42,7 +42,8 @@ bool check_process(const Session& session);
 std::string text_of(const Json& object, std::string_view key);
 std::uint64_t number_of(const Json& object, std::string_view key);
 
-/// Everything in the file `path` (`-`: standard input). Errors: NotFound, Io, Overloaded (`kInputBytesMax`).
+/// Everything in the file `path` (`-`: standard input). Errors: NotFound, Io, Overloaded
+/// (`kInputBytesMax`).
 Result<std::string> read_input(const Session& session, const std::string& path);
 inline constexpr std::size_t kInputBytesMax = 1u << 30;  // input_bytes_max
 

@@ -16,24 +16,28 @@ Paint paint_of(const Json& line) {
     if (text_of(line, "source") == "kernel:distro:sys" && number_of(line, "verbosity") == 0) {
         return Paint::Red;
     }
-    return text_of(line, "origin") == "node" || number_of(line, "verbosity") > 0 ? Paint::Dim : Paint::None;
+    return text_of(line, "origin") == "node" || number_of(line, "verbosity") > 0 ? Paint::Dim
+                                                                                 : Paint::None;
 }
 
 /// `12:34:56.789 text`; lines of the node show their level.
 std::string line_text(const Json& line, Colouring colouring) {
     if (const std::uint64_t dropped = number_of(line, "dropped")) {
-        return paint(std::to_string(dropped) + " lines were dropped: this terminal was too slow", Paint::Yellow, colouring);
+        return paint(std::to_string(dropped) + " lines were dropped: this terminal was too slow",
+                     Paint::Yellow, colouring);
     }
     const std::string time = text_of(line, "time");
     const std::string clock = time.size() > 12 ? time.substr(11, time.size() - 12) : time;
     const std::string level = text_of(line, "origin") == "node" ? text_of(line, "level") + " " : "";
-    return paint(clock, Paint::Dim, colouring) + " " + paint(level + printable(text_of(line, "text")), paint_of(line), colouring);
+    return paint(clock, Paint::Dim, colouring) + " " +
+           paint(level + printable(text_of(line, "text")), paint_of(line), colouring);
 }
 
 std::string logs_target(const Invocation& invocation) {
-    std::string target = "/v1/logs?follow=" + std::string(invocation.follow == Switch::On ? "true" : "false") +
-                         "&lines=" + std::to_string(invocation.lines_max) +
-                         "&verbosity=" + std::to_string(invocation.verbosity.value_or(0));
+    std::string target =
+        "/v1/logs?follow=" + std::string(invocation.follow == Switch::On ? "true" : "false") +
+        "&lines=" + std::to_string(invocation.lines_max) +
+        "&verbosity=" + std::to_string(invocation.verbosity.value_or(0));
     if (!invocation.name.empty()) {
         target += "&process=" + transport::percent_encode(invocation.name);
     }
@@ -49,7 +53,8 @@ Outcome logs(const Session& session) {
     const Colouring colouring = session.colouring();
     RETURN_IF_ERROR(session.node.stream(logs_target(session.invocation), [&](const Json& line) {
         // Every line at once: who follows wants to see it now.
-        session.out() << (session.json() ? line.to_text() : line_text(line, colouring)) << std::endl;
+        session.out() << (session.json() ? line.to_text() : line_text(line, colouring))
+                      << std::endl;
         return session.out() ? transport::OnLine::Continue : transport::OnLine::Stop;
     }));
     return node::ExitStatus::Success;

@@ -4,6 +4,8 @@
 #include <filesystem>
 
 #include "abi/ids.h"
+#include "base/files.h"
+#include "base/system_clock.h"
 #include "cli/commands.h"
 #include "node/check_home.h"
 #include "transport/http.h"
@@ -30,11 +32,14 @@ Result<node::LoadedSettings> load(const Session& session) {
     return node::load_settings(sources);
 }
 
-/// What a node in the background is started with: the same, except that it stays in the foreground there.
-std::vector<std::string> arguments_without_detach(const Session& session, const std::vector<std::string>& package_dirs) {
+/// What a node in the background is started with: the same, except that it stays in the foreground
+/// there.
+std::vector<std::string> arguments_without_detach(const Session& session,
+                                                  const std::vector<std::string>& package_dirs) {
     std::vector<std::string> arguments = {"run", "--home", session.home};
     if (session.invocation.config_file) {
-        arguments.insert(arguments.end(), {"--config", session.absolute(*session.invocation.config_file)});
+        arguments.insert(arguments.end(),
+                         {"--config", session.absolute(*session.invocation.config_file)});
     }
     for (const node::SettingFlag& flag : session.invocation.setting_flags) {
         arguments.push_back(flag.flag);
@@ -60,7 +65,8 @@ Result<void> check_package_dir(const std::string& directory) {
 std::string join(const Json* names) {
     std::string joined;
     for (const Json& name : names && names->as_array() ? *names->as_array() : Json::Array()) {
-        joined += (joined.empty() ? "" : " ") + (name.as_string() ? *name.as_string() : std::string());
+        joined +=
+            (joined.empty() ? "" : " ") + (name.as_string() ? *name.as_string() : std::string());
     }
     return joined;
 }
@@ -68,13 +74,16 @@ std::string join(const Json* names) {
 Json settings_json(const std::vector<node::SettingRow>& rows) {
     Json settings = Json::array();
     for (const node::SettingRow& row : rows) {
-        settings.push(Json::object({{"key", row.key}, {"value", row.value}, {"origin", row.origin}}));
+        settings.push(
+            Json::object({{"key", row.key}, {"value", row.value}, {"origin", row.origin}}));
     }
     return Json::object({{"settings", std::move(settings)}});
 }
 
 std::string_view severity_name(node::Severity severity) {
-    return severity == node::Severity::Error ? "error" : severity == node::Severity::Warning ? "warning" : "ok";
+    return severity == node::Severity::Error     ? "error"
+           : severity == node::Severity::Warning ? "warning"
+                                                 : "ok";
 }
 
 Json version_json(const node::VersionInfo& version) {
@@ -89,7 +98,8 @@ std::string version_line(const Json& version) {
     if (const std::string commit = text_of(version, "commit"); !commit.empty()) {
         line += " (" + commit + ")";
     }
-    return line + ", " + text_of(version, "engine") + ", store format " + std::to_string(number_of(version, "store_format"));
+    return line + ", " + text_of(version, "engine") + ", store format " +
+           std::to_string(number_of(version, "store_format"));
 }
 
 }  // namespace
@@ -107,9 +117,11 @@ Outcome run(const Session& session) {
             return usage(session, checked.error());
         }
     }
-    options.attach = session.invocation.detach == Switch::On ? node::Attach::Detached : node::Attach::Foreground;
+    options.attach =
+        session.invocation.detach == Switch::On ? node::Attach::Detached : node::Attach::Foreground;
     const auto colours = [&](Device device) {
-        return session.colouring_of(device) == Colouring::On ? node::Colours::On : node::Colours::Off;
+        return session.colouring_of(device) == Colouring::On ? node::Colours::On
+                                                             : node::Colours::Off;
     };
     options.output_colours = colours(session.context.out_device);
     options.error_colours = colours(session.context.err_device);
@@ -121,8 +133,9 @@ Outcome run(const Session& session) {
 Outcome start(const Session& session) {
     const std::string directory = session.absolute(session.invocation.directory);
     RETURN_IF_ERROR(check_package_dir(directory));
-    ASSIGN_OR_RETURN(const Json answer,
-                     session.node.post("/v1/packages", Json::object({{"directory", directory}}).to_text()));
+    ASSIGN_OR_RETURN(
+        const Json answer,
+        session.node.post("/v1/packages", Json::object({{"directory", directory}}).to_text()));
     if (session.json()) {
         print_json(session, answer);
         return ExitStatus::Success;
@@ -139,8 +152,10 @@ Outcome remove(const Session& session) {
     if (auto parsed = parse_package_id(package); !parsed) {
         return usage(session, std::move(parsed).error().with_context(package));
     }
-    ASSIGN_OR_RETURN(const Json answer, session.node.call("DELETE", "/v1/packages/" + transport::percent_encode(package),
-                                                          {}, Patience::Endless));
+    ASSIGN_OR_RETURN(
+        const Json answer,
+        session.node.call("DELETE", "/v1/packages/" + transport::percent_encode(package), {},
+                          Patience::Endless));
     if (session.json()) {
         print_json(session, answer);
     } else {
@@ -159,7 +174,8 @@ Outcome show_config(const Session& session) {
         if (!settings) {
             return usage(session, settings.error());
         }
-        session.err() << "no node runs in " << session.home << "; these are the settings of the next run\n";
+        session.err() << "no node runs in " << session.home
+                      << "; these are the settings of the next run\n";
         answer = settings_json(settings->rows);
     }
     if (session.json()) {
@@ -183,15 +199,18 @@ Outcome show_config(const Session& session) {
 
 Outcome doctor(const Session& session) {
     if (session.node.node_runs()) {
-        return Error(ErrorCode::AlreadyExists, "a node runs in " + session.home +
-                                                   "; a home is checked while it rests: `perdure stop --home " +
-                                                   session.home + "` first");
+        return Error(ErrorCode::AlreadyExists,
+                     "a node runs in " + session.home +
+                         "; a home is checked while it rests: `perdure stop --home " +
+                         session.home + "` first");
     }
     const auto settings = load(session);
     if (!settings) {
         return usage(session, settings.error());
     }
-    ASSIGN_OR_RETURN(const auto findings, node::check_home(session.home, settings->values));
+    const auto files = make_posix_files();
+    ASSIGN_OR_RETURN(const auto findings,
+                     node::check_home(session.home, settings->values, *files, SystemClock()));
     Json list = Json::array();
     bool healthy = true;
     for (const node::HomeFinding& finding : findings) {
@@ -203,12 +222,15 @@ Outcome doctor(const Session& session) {
             const Paint colour = finding.severity == node::Severity::Error     ? Paint::Red
                                  : finding.severity == node::Severity::Warning ? Paint::Yellow
                                                                                : Paint::None;
-            session.out() << paint(severity_name(finding.severity), colour, session.colouring()) << " "
-                          << printable(finding.subject) << ": " << printable(finding.text) << "\n";
+            session.out() << paint(severity_name(finding.severity), colour, session.colouring())
+                          << " " << printable(finding.subject) << ": " << printable(finding.text)
+                          << "\n";
         }
     }
     if (session.json()) {
-        print_json(session, Json::object({{"home", session.home}, {"healthy", healthy}, {"findings", std::move(list)}}));
+        print_json(session, Json::object({{"home", session.home},
+                                          {"healthy", healthy},
+                                          {"findings", std::move(list)}}));
     }
     return healthy ? ExitStatus::Success : ExitStatus::Failure;
 }

@@ -10,8 +10,8 @@ namespace perdure::cli {
 namespace {
 
 std::size_t width_of(std::string_view text) {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }));
+    return static_cast<std::size_t>(std::ranges::count_if(
+        text, [](char byte) { return (static_cast<unsigned char>(byte) & 0xC0) != 0x80; }));
 }
 
 std::string with_unit(double value, const char* unit) {
@@ -91,7 +91,8 @@ std::string paint(std::string_view text, Paint paint, Colouring colouring) {
         return std::string(text);
     }
     constexpr std::array<const char*, 5> kCodes = {"0", "1", "2", "31", "33"};
-    return std::string("\x1b[") + kCodes[static_cast<std::size_t>(paint)] + "m" + std::string(text) + "\x1b[0m";
+    return std::string("\x1b[") + kCodes[static_cast<std::size_t>(paint)] + "m" +
+           std::string(text) + "\x1b[0m";
 }
 
 std::string printable(std::string_view text) {
@@ -106,11 +107,13 @@ std::string printable(std::string_view text) {
             }
         }
         // C1 controls are two bytes in UTF-8: 0xC2 and 0x80 to 0x9F.
-        const bool c1 = byte == 0xC2 && index + 1 < text.size() && static_cast<unsigned char>(text[index + 1]) < 0xA0;
+        const bool c1 = byte == 0xC2 && index + 1 < text.size() &&
+                        static_cast<unsigned char>(text[index + 1]) < 0xA0;
         if ((byte < 0x20 && byte != '\t' && byte != '\n') || byte == 0x7f || c1) {
             std::array<char, 8> escape;
-            std::snprintf(escape.data(), escape.size(), "\\x%02x",
-                          static_cast<unsigned>(c1 ? static_cast<unsigned char>(text[++index]) : byte));
+            std::snprintf(
+                escape.data(), escape.size(), "\\x%02x",
+                static_cast<unsigned>(c1 ? static_cast<unsigned char>(text[++index]) : byte));
             clean += escape.data();
         } else {
             clean += text[index];

@@ -17,8 +17,8 @@ struct Column {
     Align align = Align::Left;
 };
 
-/// Rows of text under titles, each column as wide as its widest cell, two blanks between; no blanks at line ends.
-/// Widths count code points.
+/// Rows of text under titles, each column as wide as its widest cell, two blanks between; no blanks
+/// at line ends. Widths count code points.
 class Table {
 public:
     explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
@@ -40,8 +40,8 @@ std::string duration_text(std::uint64_t nanoseconds);
 enum class Colouring : std::uint8_t { Off, On };
 std::string paint(std::string_view text, Paint paint, Colouring colouring);
 
-/// Foreign text made harmless for a terminal: colour sequences (`ESC [ … m`) are removed, other control characters but
-/// tab and line end stand as `\xNN` (M-TRM-4).
+/// Foreign text made harmless for a terminal: colour sequences (`ESC [ … m`) are removed, other
+/// control characters but tab and line end stand as `\xNN` (M-TRM-4).
 std::string printable(std::string_view text);
 
 /// Colours are on for a terminal unless NO_COLOR is set to anything but nothing.

@@ -15,17 +15,19 @@ namespace {
 using node::ExitStatus;
 
 std::string process_target(const Session& session, std::string_view rest) {
-    return "/v1/processes/" + transport::percent_encode(session.invocation.name) + std::string(rest);
+    return "/v1/processes/" + transport::percent_encode(session.invocation.name) +
+           std::string(rest);
 }
 
 /// A verb that changes one process: `done` is what it says when it is done.
-Outcome change_process(const Session& session, std::string method, std::string_view rest, std::string body,
-                       std::string_view done) {
+Outcome change_process(const Session& session, std::string method, std::string_view rest,
+                       std::string body, std::string_view done) {
     if (!check_process(session)) {
         return ExitStatus::Usage;
     }
     ASSIGN_OR_RETURN(const Json answer,
-                     session.node.call(std::move(method), process_target(session, rest), std::move(body), Patience::Endless));
+                     session.node.call(std::move(method), process_target(session, rest),
+                                       std::move(body), Patience::Endless));
     if (session.json()) {
         print_json(session, answer);
     } else {
@@ -104,15 +106,18 @@ Outcome ps(const Session& session) {
                  {"DURABLE", Align::Right}});
     const Json* rows = answer.find("processes");
     for (const Json& row : rows && rows->as_array() ? *rows->as_array() : Json::Array()) {
-        table.add({printable(text_of(row, "process")), printable(text_of(row, "phase")),
-                   std::to_string(number_of(row, "restarts")), std::to_string(number_of(row, "mailbox_messages")),
-                   size_text(number_of(row, "mailbox_bytes")), size_text(number_of(row, "memory_bytes")),
-                   duration_text(number_of(row, "cpu_ns")), size_text(number_of(row, "state_bytes")),
-                   std::to_string(number_of(row, "seen")), std::to_string(number_of(row, "durable"))});
+        table.add(
+            {printable(text_of(row, "process")), printable(text_of(row, "phase")),
+             std::to_string(number_of(row, "restarts")),
+             std::to_string(number_of(row, "mailbox_messages")),
+             size_text(number_of(row, "mailbox_bytes")), size_text(number_of(row, "memory_bytes")),
+             duration_text(number_of(row, "cpu_ns")), size_text(number_of(row, "state_bytes")),
+             std::to_string(number_of(row, "seen")), std::to_string(number_of(row, "durable"))});
     }
     const std::string text = table.to_text();
     const std::size_t title_end = text.find('\n');
-    session.out() << paint(text.substr(0, title_end), Paint::Bold, session.colouring()) << text.substr(title_end);
+    session.out() << paint(text.substr(0, title_end), Paint::Bold, session.colouring())
+                  << text.substr(title_end);
     return ExitStatus::Success;
 }
 
@@ -139,8 +144,12 @@ Outcome send(const Session& session) {
     return print_response(session, answer);
 }
 
-Outcome kill(const Session& session) { return change_process(session, "POST", "/kill", {}, "killed"); }
-Outcome restart(const Session& session) { return change_process(session, "POST", "/restart", {}, "restarted"); }
+Outcome kill(const Session& session) {
+    return change_process(session, "POST", "/kill", {}, "killed");
+}
+Outcome restart(const Session& session) {
+    return change_process(session, "POST", "/restart", {}, "restarted");
+}
 Outcome clear_state(const Session& session) {
     return change_process(session, "DELETE", "/state", {}, "cleared the state of");
 }
@@ -154,8 +163,8 @@ Outcome show_state(const Session& session) {
     if (session.json()) {
         print_json(session, answer);
     } else if (present && present->as_bool().value_or(false)) {
-        session.out() << session.invocation.name << ": " << number_of(answer, "bytes") << " bytes, sha256 "
-                      << text_of(answer, "sha256") << "\n";
+        session.out() << session.invocation.name << ": " << number_of(answer, "bytes")
+                      << " bytes, sha256 " << text_of(answer, "sha256") << "\n";
     } else {
         session.out() << session.invocation.name << ": no state saved\n";
     }
@@ -166,7 +175,8 @@ Outcome export_state(const Session& session) {
     if (!check_process(session)) {
         return ExitStatus::Usage;
     }
-    ASSIGN_OR_RETURN(const std::string bytes, session.node.get_bytes(process_target(session, "/state/bytes")));
+    ASSIGN_OR_RETURN(const std::string bytes,
+                     session.node.get_bytes(process_target(session, "/state/bytes")));
     const std::string path = session.invocation.file.value_or("-");
     if (path == "-") {
         session.out().write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
@@ -187,7 +197,8 @@ Outcome import_state(const Session& session) {
         return ExitStatus::Usage;
     }
     ASSIGN_OR_RETURN(std::string bytes, read_input(session, *session.invocation.file));
-    return change_process(session, "PUT", "/state/bytes", std::move(bytes), "replaced the state of");
+    return change_process(session, "PUT", "/state/bytes", std::move(bytes),
+                          "replaced the state of");
 }
 
 }  // namespace perdure::cli

@@ -1,6 +1,7 @@
 #pragma once
 
-/// What every verb has at hand: the parsed command, the outside, and the node of its home. Private to cli/.
+/// What every verb has at hand: the parsed command, the outside, and the node of its home. Private
+/// to cli/.
 
 #include <string>
 
@@ -24,7 +25,8 @@ struct Session {
     Colouring colouring() const { return colouring_of(context.out_device); }
     Colouring colouring_of(Device device) const {
         const auto no_color = context.environment.find("NO_COLOR");
-        return choose_colouring(device, no_color == context.environment.end() ? "" : no_color->second);
+        return choose_colouring(device,
+                                no_color == context.environment.end() ? "" : no_color->second);
     }
     /// `path` as typed, made absolute.
     std::string absolute(const std::string& path) const;
@@ -33,8 +35,8 @@ struct Session {
 /// `path` beneath `directory` unless it is absolute, without `.`, `..` and double slashes.
 std::string make_absolute(const std::string& path, const std::string& directory);
 
-/// A verb: its exit status, or the error that `run_cli` prints. An error that the words alone show is a usage error.
+/// A verb: its exit status, or the error that `run_cli` prints. An error that the words alone show
+/// is a usage error.
 using Outcome = Result<node::ExitStatus>;
-
 
 }  // namespace perdure::cli

@@ -1,6 +1,7 @@
 #pragma once
 
-/// The one table of verbs: what `--help`, the completion script, "did you mean" and the tests of the examples come from.
+/// The one table of verbs: what `--help`, the completion script, "did you mean" and the tests of
+/// the examples come from.
 
 #include <span>
 #include <string>

@@ -37,7 +37,7 @@ std::optional<std::string_view> optional_text(const kwe_slice& from, std::uint8_
 
 }  // namespace
 
-// ------------------------------------------------------------------------------------------------------ Lifting
+// ---- Lifting
 
 std::span<const CapabilityView> Lifting::capabilities(const kwe_cap* from, std::size_t count) {
     if (count == 0) {
@@ -95,7 +95,7 @@ std::span<const SendView> Lifting::sends(const kwe_send* from, std::size_t count
     return views;
 }
 
-// ----------------------------------------------------------------------------------------------------- Lowering
+// ---- Lowering
 
 void Lowering::clear() {
     capabilities_.clear();
@@ -103,7 +103,8 @@ void Lowering::clear() {
 }
 
 kwe_address Lowering::address(const kernel::AddressView& from) {
-    return {slice(from.node), {slice(from.id.process), slice(from.id.package), slice(from.id.publisher)}};
+    return {slice(from.node),
+            {slice(from.id.process), slice(from.id.package), slice(from.id.publisher)}};
 }
 
 kwe_blob Lowering::blob(const std::optional<BlobView>& from) {
@@ -168,9 +169,11 @@ static_assert(static_cast<int>(kernel::OnExitKind::Requests) == KWE_ON_EXIT_REQU
 kwe_recv Lowering::delivery(const DeliveryView& from) {
     kwe_recv made{};
     made.is_error = from.is_error();
-    made.error_kind = from.kind == DeliveryView::Kind::Timeout ? KWE_SEND_TIMEOUT : KWE_SEND_OFFLINE;
+    made.error_kind =
+        from.kind == DeliveryView::Kind::Timeout ? KWE_SEND_TIMEOUT : KWE_SEND_OFFLINE;
     made.peer = address(from.peer);
-    made.message.is_response = from.is_error() ? from.failed_response : from.kind == DeliveryView::Kind::Response;
+    made.message.is_response =
+        from.is_error() ? from.failed_response : from.kind == DeliveryView::Kind::Response;
     if (made.message.is_response != 0) {
         made.message.response = response(from.response);
     } else {
@@ -184,7 +187,7 @@ kwe_recv Lowering::delivery(const DeliveryView& from) {
     return made;
 }
 
-// --------------------------------------------------------------------------------------------------- HostBridge
+// ---- HostBridge
 
 kwe_hstat HostBridge::print(std::uint8_t verbosity, kwe_slice line) {
     lowering_.clear();
@@ -207,8 +210,8 @@ kwe_hstat HostBridge::get_on_exit(kwe_on_exit* out) {
 kwe_hstat HostBridge::set_on_exit(const kwe_on_exit* on_exit) {
     lowering_.clear();
     Lifting lifting;
-    calls_.set_on_exit({static_cast<kernel::OnExitKind>(on_exit->kind), lifting.sends(on_exit->sends, on_exit->nsends)});
-    return KWE_READY;
+    return status(calls_.set_on_exit({static_cast<kernel::OnExitKind>(on_exit->kind),
+                                      lifting.sends(on_exit->sends, on_exit->nsends)}));
 }
 
 kwe_hstat HostBridge::has_blob(int* out) {
@@ -257,7 +260,8 @@ kwe_hstat HostBridge::send_and_await(int again, const kwe_send* request, kwe_rec
 
 kwe_hstat HostBridge::get_blob(int again, int last, kwe_blob* out) {
     lowering_.clear();
-    const auto which = last != 0 ? kernel::BlobOf::LastMessageWithBlob : kernel::BlobOf::CurrentMessage;
+    const auto which =
+        last != 0 ? kernel::BlobOf::LastMessageWithBlob : kernel::BlobOf::CurrentMessage;
     std::optional<BlobView> blob;
     const auto answer = calls_.get_blob(resume(again), which, blob);
     *out = Lowering::blob(blob);
@@ -287,11 +291,13 @@ kwe_hstat HostBridge::spawn(int again, const kwe_spawn* spawn, kwe_procid*, int*
     lowering_.clear();
     std::optional<kernel::SpawnView> view;
     if (spawn != nullptr) {
-        view = {optional_text(spawn->name, spawn->has_name), text(spawn->wasm_path), spawn->is_public != 0};
+        view = {optional_text(spawn->name, spawn->has_name), text(spawn->wasm_path),
+                spawn->is_public != 0};
     }
     auto reason = kernel::SpawnError::NoFileAtPath;
     const auto answer = calls_.spawn(resume(again), view ? &*view : nullptr, reason);
-    *error = reason == kernel::SpawnError::NameTaken ? KWE_SPAWN_NAME_TAKEN : KWE_SPAWN_NO_FILE_AT_PATH;
+    *error =
+        reason == kernel::SpawnError::NameTaken ? KWE_SPAWN_NAME_TAKEN : KWE_SPAWN_NO_FILE_AT_PATH;
     return status(answer);
 }
 
@@ -314,13 +320,15 @@ kwe_hstat HostBridge::our_caps(int again, const kwe_cap** out, std::size_t* coun
 }
 
 kwe_hstat HostBridge::output(int stream, kwe_slice written) {
-    calls_.write_output(stream == 1 ? kernel::OutputStream::Stdout : kernel::OutputStream::Stderr, bytes(written));
+    calls_.write_output(stream == 1 ? kernel::OutputStream::Stdout : kernel::OutputStream::Stderr,
+                        bytes(written));
     return KWE_READY;
 }
 
 kwe_hstat HostBridge::random(std::uint8_t* out, std::size_t size, int insecure) {
     lowering_.clear();
-    calls_.random({out, size}, insecure != 0 ? kernel::RandomUse::Insecure : kernel::RandomUse::Secure);
+    calls_.random({out, size},
+                  insecure != 0 ? kernel::RandomUse::Insecure : kernel::RandomUse::Secure);
     return KWE_READY;
 }
 
@@ -375,10 +383,11 @@ void HostBridge::caught() noexcept {
 
 namespace {
 
-// ------------------------------------------------------------------------------------------------ errors, table
+// ---- errors, table
 
 Error take(kwe_error* error, int code) {
-    auto message = error != nullptr ? std::string(text(kwe_error_text(error))) : std::string("no reason given");
+    auto message = error != nullptr ? std::string(text(kwe_error_text(error)))
+                                    : std::string("no reason given");
     kwe_error_free(error);
     switch (code) {
         case KWE_E_INVALID:
@@ -400,7 +409,8 @@ kwe_slice fault_text_of(void* ctx) noexcept {
 kernel::ExitReason reason(const kwe_exit& exit) {
     switch (exit.kind) {
         case KWE_EXIT_RETURNED: return kernel::ExitReason::Returned;
-        case KWE_EXIT_EXITED: return exit.code == 0 ? kernel::ExitReason::Returned : kernel::ExitReason::Exited;
+        case KWE_EXIT_EXITED:
+            return exit.code == 0 ? kernel::ExitReason::Returned : kernel::ExitReason::Exited;
         case KWE_EXIT_TRAPPED: return kernel::ExitReason::Trapped;
         case KWE_EXIT_FAULTED: return kernel::ExitReason::Faulted;
         case KWE_EXIT_KILLED: return kernel::ExitReason::Killed;
@@ -410,12 +420,13 @@ kernel::ExitReason reason(const kwe_exit& exit) {
     }
 }
 
-// ------------------------------------------------------------------------------------------------- Code, Guest
+// ---- Code, Guest
 
 class WasmCode final : public kernel::Code {
 public:
     /// Takes over one reference.
-    WasmCode(kwe_component* component, const kernel::ContentHash& hash) : component_(component), hash_(hash) {
+    WasmCode(kwe_component* component, const kernel::ContentHash& hash)
+        : component_(component), hash_(hash) {
         kwe_component_info info{};
         info.struct_size = sizeof(info);
         kwe_component_info_get(component, &info);
@@ -458,8 +469,8 @@ public:
         bounds.struct_size = sizeof(bounds);
         bounds.memory_bytes = limits.memory_bytes;
         kwe_error* error = nullptr;
-        const int code_of = kwe_process_new(code.component(), wake_token, &bridge_, slice(our), &bounds, &process_,
-                                            &error);
+        const int code_of = kwe_process_new(code.component(), wake_token, &bridge_, slice(our),
+                                            &bounds, &process_, &error);
         if (code_of != KWE_OK) {
             return take(error, code_of);
         }
@@ -480,8 +491,9 @@ public:
         kernel::GuestExit made{reason(*exit), exit->code, std::string(text(exit->text)), {}};
         made.frames.reserve(exit->nframes);
         for (const kwe_frame& frame : std::span(exit->frames, exit->nframes)) {
-            made.frames.push_back({std::string(text(frame.module)), std::string(text(frame.function)),
-                                   frame.func_index, frame.func_offset});
+            made.frames.push_back({std::string(text(frame.module)),
+                                   std::string(text(frame.function)), frame.func_index,
+                                   frame.func_offset});
         }
         return made;
     }
@@ -504,13 +516,15 @@ private:
 
 }  // namespace
 
-// ---------------------------------------------------------------------------------------------------- WasmEngine
+// ---- WasmEngine
 
 struct WasmEngine::Environment {
     Waker waker;
     Log log;
 
-    static void wake(void* env, std::uint64_t pid) noexcept { static_cast<const Environment*>(env)->waker(pid); }
+    static void wake(void* env, std::uint64_t pid) noexcept {
+        static_cast<const Environment*>(env)->waker(pid);
+    }
 
     static void write(void* env, int level, kwe_slice line) noexcept {
         const Log& log = static_cast<const Environment*>(env)->log;
@@ -561,9 +575,11 @@ kwe_host guest_callbacks() {
 WasmEngine::WasmEngine(Waker waker, Log log)
     : environment_(std::make_unique<const Environment>(Environment{std::move(waker), log})) {}
 
-Result<std::unique_ptr<WasmEngine>> WasmEngine::open(const EngineSettings& settings, Waker waker, Log log) {
+Result<std::unique_ptr<WasmEngine>> WasmEngine::open(const EngineSettings& settings, Waker waker,
+                                                     Log log) {
     if (kwe_abi_version() != KWE_ABI) {
-        return Error(ErrorCode::Unsupported, "libkwe.a was built from another kwe.h; build it anew");
+        return Error(ErrorCode::Unsupported,
+                     "libkwe.a was built from another kwe.h; build it anew");
     }
     auto engine = std::unique_ptr<WasmEngine>(new WasmEngine(std::move(waker), log));
     kwe_engine_config config{};
@@ -577,7 +593,8 @@ Result<std::unique_ptr<WasmEngine>> WasmEngine::open(const EngineSettings& setti
         config.cache_key = slice(ByteView(settings.cache->key));
     }
     kwe_host host = guest_callbacks();
-    host.env = const_cast<Environment*>(engine->environment_.get());  // C has one kind of pointer for an environment.
+    host.env = const_cast<Environment*>(
+        engine->environment_.get());  // C has one kind of pointer for an environment.
     host.wake = Environment::wake;
     host.log = Environment::write;
     kwe_error* error = nullptr;
@@ -592,7 +609,8 @@ WasmEngine::~WasmEngine() {
     kwe_engine_delete(engine_);
 }
 
-Result<std::shared_ptr<const kernel::Code>> WasmEngine::load(ByteView wasm, const kernel::ContentHash& hash) {
+Result<std::shared_ptr<const kernel::Code>> WasmEngine::load(ByteView wasm,
+                                                             const kernel::ContentHash& hash) {
     kwe_component* component = nullptr;
     kwe_error* error = nullptr;
     const int code = kwe_component_get(engine_, slice(wasm), hash.data(), &component, &error);
@@ -607,10 +625,9 @@ std::shared_ptr<const kernel::Code> WasmEngine::find(const kernel::ContentHash& 
     return component != nullptr ? std::make_shared<WasmCode>(component, hash) : nullptr;
 }
 
-Result<std::unique_ptr<kernel::Guest>> WasmEngine::instantiate(std::shared_ptr<const kernel::Code> code,
-                                                               kernel::HostCalls& calls, std::uint64_t wake_token,
-                                                               std::string_view our,
-                                                               const kernel::GuestLimits& limits) {
+Result<std::unique_ptr<kernel::Guest>> WasmEngine::instantiate(
+    std::shared_ptr<const kernel::Code> code, kernel::HostCalls& calls, std::uint64_t wake_token,
+    std::string_view our, const kernel::GuestLimits& limits) {
     auto guest = std::make_unique<WasmGuest>(calls);
     // All code of an engine comes from its own `load` or `find`.
     RETURN_IF_ERROR(guest->start(static_cast<const WasmCode&>(*code), wake_token, our, limits));

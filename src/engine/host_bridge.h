@@ -2,8 +2,8 @@
 
 /// Between the callbacks of kwe.h and the kernel's `HostCalls`: the same calls in other types.
 ///
-/// No bytes are copied here: strings, bodies and blobs stay where they are, on both sides (E-6). Only lists of
-/// capabilities and of sends are built anew, because their elements differ in layout.
+/// No bytes are copied here: strings, bodies and blobs stay where they are, on both sides (E-6).
+/// Only lists of capabilities and of sends are built anew, because their elements differ in layout.
 ///
 /// Thread: as `HostCalls`.
 
@@ -29,7 +29,8 @@ inline std::string_view text(const kwe_slice& from) {
     return {reinterpret_cast<const char*>(from.ptr), from.len};
 }
 
-/// From the guest: views of kwe.h structs. What it returns is valid as long as it and the structs live.
+/// From the guest: views of kwe.h structs. What it returns is valid as long as it and the structs
+/// live.
 class Lifting {
 public:
     kernel::ProcessIdView id(const kwe_procid& from) {
@@ -49,7 +50,8 @@ private:
     std::vector<std::vector<kernel::SendView>> sends_;
 };
 
-/// To the guest: kwe.h structs over the kernel's views. Kept until `clear`, at the guest's next call.
+/// To the guest: kwe.h structs over the kernel's views. Kept until `clear`, at the guest's next
+/// call.
 class Lowering {
 public:
     void clear();

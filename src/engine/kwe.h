@@ -3,27 +3,32 @@
 
 /// The C border between the node (C++) and the Wasm engine (Rust, `kwe/`); E-1.
 ///
-/// The library owns engines, compiled code, instances and their stacks, the canonical ABI and a minimal WASI. It
-/// decides nothing: it has no messages, no state, no scheduler and no capabilities. What a guest asks for arrives in
-/// the table `kwe_host`; a guest that has to wait is a suspended stack inside a `kwe_process`, which `kwe_process_poll`
-/// runs on. The same header is implemented by `mock.cc`, without Wasm and without Rust.
+/// The library owns engines, compiled code, instances and their stacks, the canonical ABI and a
+/// minimal WASI. It decides nothing: it has no messages, no state, no scheduler and no
+/// capabilities. What a guest asks for arrives in the table `kwe_host`; a guest that has to wait is
+/// a suspended stack inside a `kwe_process`, which `kwe_process_poll` runs on. The same header is
+/// implemented by `mock.cc`, without Wasm and without Rust.
 ///
 /// Conventions
 ///
-/// * Nothing unwinds across the border, in either direction (E-17). A panic inside ends as `KWE_E_PANIC` or as an exit
-///   of kind `KWE_EXIT_PANICKED`.
-/// * Structs that may grow start with `struct_size`, which the caller sets; what lies behind it counts as zero.
-/// * Strings are UTF-8 without a terminating NUL. Strings coming from guests are already checked; strings going to
-///   guests are trusted.
-/// * Pointers given to a callback are valid until it returns: most point into the guest's memory.
-/// * Pointers returned by a callback stay valid and unchanged until the next callback of the groups `standard` or WASI
-///   begins for the same `ctx`, or until `kwe_process_delete` has returned (E-6). `on_tick`, `wake`, `log` and
-///   `fault_text` do not count: a result may still be on its way into the guest while `on_tick` runs.
-/// * Callbacks run on the guest's stack: at most `host_stack_bytes`, no waiting, no exceptions, no `longjmp`, no call
-///   of a `kwe_process_` function for the same process (except `kwe_process_kill`), no address of a `thread_local`
-///   kept over the call.
+/// * Nothing unwinds across the border, in either direction (E-17). A panic inside ends as
+///   `KWE_E_PANIC` or as an exit of kind `KWE_EXIT_PANICKED`.
+/// * Structs that may grow start with `struct_size`, which the caller sets; what lies behind it
+///   counts as zero.
+/// * Strings are UTF-8 without a terminating NUL. Strings coming from guests are already
+///   checked; strings going to guests are trusted.
+/// * Pointers given to a callback are valid until it returns: most point into the guest's
+///   memory.
+/// * Pointers returned by a callback stay valid and unchanged until the next callback of the
+///   groups `standard` or WASI begins for the same `ctx`, or until `kwe_process_delete` has
+///   returned (E-6). `on_tick`, `wake`, `log` and `fault_text` do not count: a result may still
+///   be on its way into the guest while `on_tick` runs.
+/// * Callbacks run on the guest's stack: at most `host_stack_bytes`, no waiting, no exceptions,
+///   no `longjmp`, no call of a `kwe_process_` function for the same process (except
+///   `kwe_process_kill`), no address of a `thread_local` kept over the call.
 /// * All callbacks of one `ctx` are strictly serial; the thread may change between two of them.
-/// * Functions that can fail return `KWE_OK` or a `KWE_E_` code and fill `kwe_error**` unless it is NULL.
+/// * Functions that can fail return `KWE_OK` or a `KWE_E_` code and fill `kwe_error**` unless
+///   it is NULL.
 
 #include <stddef.h>
 #include <stdint.h>
@@ -46,7 +51,7 @@ typedef struct {
     size_t len;
 } kwe_slice;
 
-// ---------------------------------------------------------------- values of the `standard` interfaces (K-217)
+// ---- values of the `standard` interfaces (K-217)
 
 typedef struct {
     kwe_slice process, package, publisher;
@@ -93,14 +98,16 @@ typedef struct {
 
 enum { KWE_SEND_OFFLINE = 0, KWE_SEND_TIMEOUT = 1 };
 
-/// What `receive` and `send_and_await` hand over: a message from `peer`, or (`is_error`) a send that failed.
+/// What `receive` and `send_and_await` hand over: a message from `peer`, or (`is_error`) a send
+/// that failed.
 typedef struct {
     uint8_t is_error, error_kind;  ///< `error_kind`: KWE_SEND_OFFLINE or KWE_SEND_TIMEOUT.
     uint8_t has_context;           ///< For `context` below.
-    kwe_address peer;              ///< The source, or the target of the failed send (which 0.7 guests do not see).
-    kwe_message message;           ///< What came, or what could not be sent.
-    kwe_blob blob;                 ///< Errors only; the blob of a message is fetched by `get_blob` (K-47).
-    kwe_slice context;             ///< Errors of `receive` only.
+    kwe_address
+        peer;  ///< The source, or the target of the failed send (which 0.7 guests do not see).
+    kwe_message message;  ///< What came, or what could not be sent.
+    kwe_blob blob;        ///< Errors only; the blob of a message is fetched by `get_blob` (K-47).
+    kwe_slice context;    ///< Errors of `receive` only.
 } kwe_recv;
 
 typedef struct {
@@ -140,13 +147,14 @@ typedef struct {
 
 enum { KWE_SPAWN_OK = 0, KWE_SPAWN_NAME_TAKEN = 1, KWE_SPAWN_NO_FILE_AT_PATH = 2 };
 
-// ------------------------------------------------------------------------------------ the host's callbacks
+// ---- the host's callbacks
 
 /// Answer of a callback.
 ///
-/// From calls that may suspend, KWE_PENDING means "not yet": the guest is suspended, and the call is asked again with
-/// `again` = 1 at every later poll. From the others it means "done, but let others run soon": the guest's slice ends
-/// at its next check (K-83, K-252). KWE_FAULT ends the process as KWE_EXIT_FAULTED with the text of `fault_text`.
+/// From calls that may suspend, KWE_PENDING means "not yet": the guest is suspended, and the call
+/// is asked again with `again` = 1 at every later poll. From the others it means "done, but let
+/// others run soon": the guest's slice ends at its next check (K-83, K-252). KWE_FAULT ends the
+/// process as KWE_EXIT_FAULTED with the text of `fault_text`.
 typedef enum { KWE_READY = 0, KWE_PENDING = 1, KWE_FAULT = 2 } kwe_hstat;
 
 /// Answer of `on_tick`.
@@ -154,11 +162,13 @@ enum { KWE_TICK_CONTINUE = 0, KWE_TICK_YIELD = 1, KWE_TICK_KILL = 2, KWE_TICK_FA
 
 enum { KWE_LOG_ERROR = 0, KWE_LOG_WARN = 1, KWE_LOG_INFO = 2 };
 
-/// What guests can ask for. The library copies the table at `kwe_engine_new`; every entry is required.
+/// What guests can ask for. The library copies the table at `kwe_engine_new`; every entry is
+/// required.
 ///
-/// `again` is 0 at the first call of an operation, with its arguments, and 1 when a suspended operation is asked
-/// again: then pointers to arguments are NULL and counts 0. A process has at most one operation in flight, so the host
-/// keeps its state behind `ctx`. An operation that is asked too early answers KWE_PENDING once more.
+/// `again` is 0 at the first call of an operation, with its arguments, and 1 when a suspended
+/// operation is asked again: then pointers to arguments are NULL and counts 0. A process has at
+/// most one operation in flight, so the host keeps its state behind `ctx`. An operation that is
+/// asked too early answers KWE_PENDING once more.
 typedef struct {
     uint32_t struct_size, abi;  ///< `abi` = KWE_ABI.
     void* env;                  ///< First argument of `wake` and `log`.
@@ -197,7 +207,8 @@ typedef struct {
     kwe_hstat (*our_caps)(void* ctx, int again, const kwe_cap** out, size_t* n);
 
     // WASI (K-224)
-    /// What the guest wrote: stream 1 is stdout, 2 stderr. Any bytes, at most 64 KiB a call unless the guest insists.
+    /// What the guest wrote: stream 1 is stdout, 2 stderr. Any bytes, at most 64 KiB a call unless
+    /// the guest insists.
     kwe_hstat (*output)(void* ctx, int stream, kwe_slice bytes);
     /// Fills `n` bytes; `insecure` = 1 where a guest asked for cheap randomness.
     kwe_hstat (*random)(void* ctx, uint8_t* bytes, size_t n, int insecure);
@@ -209,17 +220,22 @@ typedef struct {
     kwe_hstat (*sleep_until)(void* ctx, int again, uint64_t ns);
 } kwe_host;
 
-// ------------------------------------------------------------------------------------------------- errors
+// ---- errors
 
 enum {
     KWE_OK = 0,
-    KWE_E_INVALID = 1,  ///< Misuse of this header, or a setting that cannot be served.
-    KWE_E_WASM = 2,     ///< Not a component, invalid, or uses a feature that is off (E-4).
-    KWE_E_IMPORT = 3,   ///< Imports that are unknown or typed differently, or no `init`; the text names them all (E-4).
-    KWE_E_STALE = 4,    ///< Compiled code that is not for this engine. Inside the library it is a cache miss.
-    KWE_E_LIMIT = 5,    ///< No free slot, or the component is larger than the pool or `component_bytes_max` allows.
-    KWE_E_OS = 6,       ///< The operating system refused; the text carries its reason.
-    KWE_E_PANIC = 7,    ///< A bug in the library.
+    /// Misuse of this header, or a setting that cannot be served.
+    KWE_E_INVALID = 1,
+    /// Not a component, invalid, or uses a feature that is off (E-4).
+    KWE_E_WASM = 2,
+    /// Imports that are unknown or typed differently, or no `init`; the text names them all (E-4).
+    KWE_E_IMPORT = 3,
+    /// No free slot, or larger than the pool or `KWE_COMPONENT_BYTES_MAX` allows.
+    KWE_E_LIMIT = 5,
+    /// The operating system refused; the text carries its reason.
+    KWE_E_OS = 6,
+    /// A bug in the library.
+    KWE_E_PANIC = 7,
 };
 
 /// One of the codes above.
@@ -228,9 +244,10 @@ int kwe_error_code(const kwe_error* error);
 kwe_slice kwe_error_text(const kwe_error* error);
 void kwe_error_free(kwe_error* error);
 
-// ------------------------------------------------------------------------------------------------- engine
+// ---- engine
 
-/// How guests' memories are laid out. KWE_MODE_AUTO takes KWE_MODE_FAST; the other two are refused (E-14, stage 1).
+/// How guests' memories are laid out. KWE_MODE_AUTO takes KWE_MODE_FAST; the other two are refused
+/// (E-14, stage 1).
 enum { KWE_MODE_AUTO = 0, KWE_MODE_FAST = 1, KWE_MODE_DENSE = 2, KWE_MODE_ONDEMAND = 3 };
 
 /// Components larger than this are refused with KWE_E_LIMIT.
@@ -239,54 +256,71 @@ enum { KWE_MODE_AUTO = 0, KWE_MODE_FAST = 1, KWE_MODE_DENSE = 2, KWE_MODE_ONDEMA
 /// Settings of one engine. 0 takes the default named at each field.
 typedef struct {
     uint32_t struct_size;
-    uint32_t mode;              ///< A KWE_MODE_ value.
-    uint32_t max_processes;     ///< Slots of the pool; 10 000. Clamped to what `vm.max_map_count` allows.
-    uint32_t slice_ticks;       ///< Ticks until `on_tick` is asked; 1.
-    uint32_t compile_threads;   ///< Threads of the compile pool and compilations at once; 2.
-    uint32_t warm_slots;        ///< Slots kept warm for the components that used them; 256.
-    uint64_t max_memory_bytes;  ///< Largest memory of one guest; 1 GiB, at most 4 GiB.
-    uint64_t wasm_stack_bytes;  ///< Stack of guest code; 512 KiB.
-    uint64_t host_stack_bytes;  ///< Stack left for callbacks; 256 KiB.
-    uint64_t warm_bytes;        ///< Bytes of a memory that are copied back instead of unmapped; 512 KiB.
-    uint64_t hostcall_bytes;    ///< Largest data of one call, guest to host; `max_memory_bytes` + 64 KiB.
-    uint8_t no_cow;             ///< 1: copy memory images at start instead of mapping them: 4 mappings a process, not 6.
-    kwe_slice cache_dir;        ///< Directory of compiled code, made if missing; empty: code is compiled in every run.
-    kwe_slice cache_key;        ///< 32 secret bytes that authenticate it; given exactly when `cache_dir` is.
+    /// A KWE_MODE_ value.
+    uint32_t mode;
+    /// Slots of the pool; 10 000. Clamped to what `vm.max_map_count` allows.
+    uint32_t max_processes;
+    /// Ticks until `on_tick` is asked; 1.
+    uint32_t slice_ticks;
+    /// Threads of the compile pool, and compilations at once; 2.
+    uint32_t compile_threads;
+    /// Slots kept warm for the components that used them; 256.
+    uint32_t warm_slots;
+    /// Largest memory of one guest; 1 GiB, at most 4 GiB.
+    uint64_t max_memory_bytes;
+    /// Stack of guest code; 512 KiB.
+    uint64_t wasm_stack_bytes;
+    /// Stack left for callbacks; 256 KiB.
+    uint64_t host_stack_bytes;
+    /// Bytes of a memory that are copied back instead of unmapped; 512 KiB.
+    uint64_t warm_bytes;
+    /// Largest data of one call, guest to host; `max_memory_bytes` + 64 KiB.
+    uint64_t hostcall_bytes;
+    /// 1: copy memory images at start instead of mapping them: 4 mappings a process, not 6.
+    uint8_t no_cow;
+    /// Directory of compiled code, made if missing; empty: code is compiled in every run.
+    kwe_slice cache_dir;
+    /// 32 secret bytes that authenticate it; given exactly when `cache_dir` is.
+    kwe_slice cache_key;
 } kwe_engine_config;
 
-/// Counters for tests and metrics. All but the `_total` ones fall back to 0 when everything is deleted.
+/// Counters for tests and metrics. `processes` and the pool's slots fall back to 0 when every
+/// process has been deleted.
 typedef struct {
     uint32_t struct_size;
-    uint32_t max_processes;         ///< After the clamp.
-    uint64_t processes;             ///< Between `kwe_process_new` and `kwe_process_delete`.
-    uint64_t instances;             ///< Pool slots in use: component instances.
-    uint64_t memories;              ///< Pool slots in use: linear memories.
-    uint64_t stacks;                ///< Pool slots in use: stacks.
-    uint64_t components;            ///< Components in memory.
-    uint64_t warm_memories;         ///< Unused memory slots that stayed warm (does not fall back to 0).
-    uint64_t memory_hits_total;     ///< Requests for code answered from memory.
-    uint64_t disk_hits_total;       ///< ... from the cache directory.
-    uint64_t compiles_total;        ///< ... by compiling.
-    uint64_t cache_rejects_total;   ///< Cached files that were damaged, foreign or stale, and were deleted (E-13).
+    uint32_t max_processes;        ///< After the clamp.
+    uint64_t processes;            ///< Between `kwe_process_new` and `kwe_process_delete`.
+    uint64_t instances;            ///< Pool slots in use: component instances.
+    uint64_t memories;             ///< Pool slots in use: linear memories.
+    uint64_t stacks;               ///< Pool slots in use: stacks.
+    uint64_t components;           ///< Components in memory.
+    uint64_t warm_memories;        ///< Unused memory slots that stayed warm.
+    uint64_t memory_hits_total;    ///< Requests for code answered from memory.
+    uint64_t disk_hits_total;      ///< ... from the cache directory.
+    uint64_t compiles_total;       ///< ... by compiling.
+    uint64_t cache_rejects_total;  ///< Files that did not verify and were deleted (E-13).
 } kwe_stats;
 
 /// KWE_ABI of the library, to be compared before anything else is called.
 uint32_t kwe_abi_version(void);
 
-/// Sizes and offsets as the library sees them, for the layout test: fills `value` and returns 1, or returns 0 past the
-/// last `index`. Order: for each struct of this header in order of appearance, its size and then the offset of each
-/// field; `kwe_host` stands last.
+/// Sizes and offsets as the library sees them, for the layout test: fills `value` and returns 1, or
+/// returns 0 past the last `index`. Order: for each struct of this header in order of appearance,
+/// its size and then the offset of each field; `kwe_host` stands last.
 int kwe_abi_layout(uint32_t index, uint32_t* value);
 
-/// Makes an engine: checks what the machine allows, reserves the pool, opens the code cache, starts the compile pool
-/// (the only threads of the library, E-19). Says mode, size and clamp in one line of `log`.
+/// Makes an engine: checks what the machine allows, reserves the pool, opens the code cache, starts
+/// the compile pool (the only threads of the library, E-19). Says mode, size and clamp in one line
+/// of `log`.
 ///
 /// The program's own handlers for SIGSEGV, SIGILL and SIGFPE have to be installed before.
 /// Errors: KWE_E_INVALID, KWE_E_OS (address space, cache directory).
-int kwe_engine_new(const kwe_engine_config* config, const kwe_host* host, kwe_engine** out, kwe_error** error);
+int kwe_engine_new(const kwe_engine_config* config, const kwe_host* host, kwe_engine** out,
+                   kwe_error** error);
 /// All processes have been deleted and all components given back before.
 void kwe_engine_delete(kwe_engine* engine);
-/// One tick of the slice clock, every 1 ms (E-9). One atomic add: any thread, also in a signal handler.
+/// One tick of the slice clock, every 1 ms (E-9). One atomic add: any thread, also in a signal
+/// handler.
 void kwe_engine_tick(kwe_engine* engine);
 /// Prepares the calling thread for running guests; optional, saves the first poll the work.
 void kwe_thread_init(kwe_engine* engine);
@@ -295,9 +329,10 @@ void kwe_engine_fingerprint(const kwe_engine* engine, uint8_t out[32]);
 /// Any thread.
 void kwe_engine_stats(const kwe_engine* engine, kwe_stats* out);
 
-// --------------------------------------------------------------------------------------------------- code
+// ---- code
 
-/// Which `standard` interfaces a component imports (K-213, K-214, E-3); bits of `kwe_component_info.standard`.
+/// Which `standard` interfaces a component imports (K-213, K-214, E-3); bits of
+/// `kwe_component_info.standard`.
 enum {
     KWE_STANDARD_KINODE_0_7 = 1,
     KWE_STANDARD_KINODE_0_8 = 2,
@@ -311,13 +346,14 @@ typedef struct {
     uint64_t image_bytes;  ///< Size of the compiled code.
 } kwe_component_info;
 
-/// Gets a component ready: from memory, from the cache directory, or by compiling (E-12). Concurrent requests for the
-/// same bytes compile once.
+/// Gets a component ready: from memory, from the cache directory, or by compiling (E-12).
+/// Concurrent requests for the same bytes compile once.
 ///
-/// `sha256` is the hash of `wasm`, trusted, or NULL to have it computed. `*out` carries one reference.
-/// Blocks up to minutes: blocking pool only. Errors: KWE_E_WASM, KWE_E_IMPORT, KWE_E_LIMIT, KWE_E_OS, KWE_E_PANIC.
-int kwe_component_get(kwe_engine* engine, kwe_slice wasm, const uint8_t* sha256, kwe_component** out,
-                      kwe_error** error);
+/// `sha256` is the hash of `wasm`, trusted, or NULL to have it computed. `*out` carries one
+/// reference. Blocks up to minutes: blocking pool only. Errors: KWE_E_WASM, KWE_E_IMPORT,
+/// KWE_E_LIMIT, KWE_E_OS, KWE_E_PANIC.
+int kwe_component_get(kwe_engine* engine, kwe_slice wasm, const uint8_t* sha256,
+                      kwe_component** out, kwe_error** error);
 /// The component, with a reference, if it is in memory; else NULL. Does not block.
 kwe_component* kwe_component_find(kwe_engine* engine, const uint8_t sha256[32]);
 void kwe_component_info_get(const kwe_component* component, kwe_component_info* out);
@@ -326,7 +362,7 @@ void kwe_component_ref(kwe_component* component);
 /// Any thread. A component stays in memory while a process uses it, and a while longer.
 void kwe_component_unref(kwe_component* component);
 
-// ------------------------------------------------------------------------------------------------ process
+// ---- process
 
 /// Bounds of one process. 0 takes what the engine allows.
 typedef struct {
@@ -338,13 +374,19 @@ typedef struct {
 /// How a process ended (E-10). Where several apply: killed, memory limit, exit, fault, trap.
 enum {
     KWE_EXIT_RETURNED = 0,
-    KWE_EXIT_EXITED = 1,        ///< By WASI `exit`; `code` 0 counts as a return (K-143), 1 is an error.
-    KWE_EXIT_TRAPPED = 2,       ///< `code`: number of the trap, -1 for others (bad pointers, refused WASI calls).
-    KWE_EXIT_FAULTED = 3,       ///< A callback answered KWE_FAULT.
+    /// By WASI `exit`; `code` 0 counts as a return (K-143), others are errors.
+    KWE_EXIT_EXITED = 1,
+    /// `code`: number of the trap, -1 for others (bad pointers, refused WASI calls).
+    KWE_EXIT_TRAPPED = 2,
+    /// A callback answered KWE_FAULT.
+    KWE_EXIT_FAULTED = 3,
     KWE_EXIT_KILLED = 4,
-    KWE_EXIT_MEMORY_LIMIT = 5,  ///< It ended because its memory could not grow.
-    KWE_EXIT_START_FAILED = 6,  ///< `code`: KWE_E_LIMIT (no free slot: try again later), KWE_E_OS or KWE_E_WASM.
-    KWE_EXIT_PANICKED = 7,      ///< A bug in the library.
+    /// It ended because its memory could not grow.
+    KWE_EXIT_MEMORY_LIMIT = 5,
+    /// `code`: KWE_E_LIMIT (no free slot: try again later), KWE_E_OS or KWE_E_WASM.
+    KWE_EXIT_START_FAILED = 6,
+    /// A bug in the library.
+    KWE_EXIT_PANICKED = 7,
 };
 
 /// One frame of a guest's stack, innermost first. Names are empty where the guest carries none.
@@ -370,23 +412,26 @@ typedef struct {
 /// Answer of `kwe_process_poll`: waits for a wake; wants to go on later; has ended.
 enum { KWE_P_BLOCKED = 0, KWE_P_YIELDED = 1, KWE_P_DONE = 2 };
 
-/// Makes a process that will call `init(our)`. Takes no slot of the pool before its first poll. Holds its own reference
-/// to `component`; copies `our`. `pid` is what `wake` gets; `ctx` has to live until `kwe_process_delete` has returned.
+/// Makes a process that will call `init(our)`. Takes no slot of the pool before its first poll.
+/// Holds its own reference to `component`; copies `our`. `pid` is what `wake` gets; `ctx` has to
+/// live until `kwe_process_delete` has returned.
 ///
 /// Errors: KWE_E_INVALID.
-int kwe_process_new(kwe_component* component, uint64_t pid, void* ctx, kwe_slice our, const kwe_limits* limits,
-                    kwe_process** out, kwe_error** error);
-/// Runs the guest until it waits, yields or ends. One thread at a time; not again after KWE_P_DONE. Never blocks.
+int kwe_process_new(kwe_component* component, uint64_t pid, void* ctx, kwe_slice our,
+                    const kwe_limits* limits, kwe_process** out, kwe_error** error);
+/// Runs the guest until it waits, yields or ends. One thread at a time; not again after KWE_P_DONE.
+/// Never blocks.
 int kwe_process_poll(kwe_process* process);
 /// After KWE_P_DONE, until `kwe_process_delete`; else NULL.
 const kwe_exit* kwe_process_exit(const kwe_process* process);
-/// Ends the process as soon as possible (E-8): a waiting one at its next poll, for which `wake` is called; a running
-/// one at its next tick or callback. Any thread, any time before delete.
+/// Ends the process as soon as possible (E-8): a waiting one at its next poll, for which `wake` is
+/// called; a running one at its next tick or callback. Any thread, any time before delete.
 void kwe_process_kill(kwe_process* process);
 /// Any thread.
 void kwe_process_usage(const kwe_process* process, kwe_usage* out);
-/// Not while it is polled. Cancels it where it is; runs no guest code and calls nothing back. Gives back its memory,
-/// about 0.08 ms per MiB written beyond `warm_bytes`: large ones on the blocking pool (E-18).
+/// Not while it is polled. Cancels it where it is; runs no guest code and calls nothing back. Gives
+/// back its memory, about 0.08 ms per MiB written beyond `warm_bytes`: large ones on the blocking
+/// pool (E-18).
 void kwe_process_delete(kwe_process* process);
 
 /// Places of `kwe_test_panic`: the next poll, the next callback of a group, the next `on_tick`.

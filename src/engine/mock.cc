@@ -31,7 +31,8 @@ struct Registry {
     std::map<std::string, Registered, std::less<>> scripts;
 };
 
-/// The scripts have to be found by name behind a C interface, so there is one table of them per program.
+/// The scripts have to be found by name behind a C interface, so there is one table of them per
+/// program.
 Registry& registry() {
     static Registry instance;
     return instance;
@@ -41,7 +42,7 @@ Registry& registry() {
 
 }  // namespace perdure::engine::mock
 
-// ------------------------------------------------------------------------------------------- objects behind kwe.h
+// ---- objects behind kwe.h
 
 struct kwe_error {
     int code;
@@ -66,7 +67,8 @@ struct kwe_component {
     perdure::engine::mock::ScriptFunction function;
     std::uint32_t standard;
     std::string argument;
-    std::uint32_t references = 1;  // Guarded by the engine's `mutex`, so that `find` cannot revive a dying one.
+    std::uint32_t references =
+        1;  // Guarded by the engine's `mutex`, so that `find` cannot revive a dying one.
 };
 
 namespace perdure::engine::mock {
@@ -74,7 +76,8 @@ namespace perdure::engine::mock {
 /// What is behind a `kwe_process`.
 class Process {
 public:
-    Process(kwe_component& component, std::uint64_t pid, void* ctx, std::string our, std::uint64_t memory_bytes)
+    Process(kwe_component& component, std::uint64_t pid, void* ctx, std::string our,
+            std::uint64_t memory_bytes)
         : component_(component), pid_(pid), ctx_(ctx), our_(std::move(our)), api_(*this) {
         const std::uint64_t most = engine().memory_bytes_max;
         memory_bytes_max_ = memory_bytes == 0 ? most : std::min(memory_bytes, most);
@@ -249,12 +252,11 @@ void Script::promise_type::unhandled_exception() {
     }
 }
 
-template <typename Result>
-void Call<Result>::await_suspend(std::coroutine_handle<>) {
-    process_->suspend([this] { return ask_(1, result_); });
+void suspend(Process& process, std::function<Step()> retry) {
+    process.suspend(std::move(retry));
 }
 
-// ------------------------------------------------------------------------------------------------------- scripts
+// ---- scripts
 
 const std::string& Api::our() const {
     return process_.our();
@@ -277,7 +279,8 @@ Call<Nothing> at_once(Process& process, Body body) {
 template <typename Result, typename Body>
 Call<Result> waiting(Process& process, Body body) {
     return {process, [&process, body = std::move(body)](int again, Result& out) {
-                return process.ask([&](const kwe_host& host, void* ctx) { return body(host, ctx, again, out); });
+                return process.ask(
+                    [&](const kwe_host& host, void* ctx) { return body(host, ctx, again, out); });
             }};
 }
 
@@ -337,7 +340,8 @@ Call<Nothing> Api::send_requests(std::vector<Send> sends) {
 }
 
 Call<Nothing> Api::send_response(Response response, std::optional<Blob> blob) {
-    return at_once(process_, [response = std::move(response), blob = std::move(blob)](const kwe_host& host, void* ctx) {
+    return at_once(process_, [response = std::move(response), blob = std::move(blob)](
+                                 const kwe_host& host, void* ctx) {
         Views views;
         const kwe_response made = views.response(response);
         const kwe_blob made_blob = Views::blob(blob);
@@ -346,19 +350,20 @@ Call<Nothing> Api::send_response(Response response, std::optional<Blob> blob) {
 }
 
 Call<Delivery> Api::receive() {
-    return waiting<Delivery>(process_, [](const kwe_host& host, void* ctx, int again, Delivery& out) {
-        kwe_recv made{};
-        const auto answer = host.receive(ctx, again, &made);
-        if (answer == KWE_READY) {
-            out = delivery_of(made);
-        }
-        return answer;
-    });
+    return waiting<Delivery>(process_,
+                             [](const kwe_host& host, void* ctx, int again, Delivery& out) {
+                                 kwe_recv made{};
+                                 const auto answer = host.receive(ctx, again, &made);
+                                 if (answer == KWE_READY) {
+                                     out = delivery_of(made);
+                                 }
+                                 return answer;
+                             });
 }
 
 Call<Delivery> Api::send_and_await(Send send) {
-    return waiting<Delivery>(process_, [send = std::move(send)](const kwe_host& host, void* ctx, int again,
-                                                               Delivery& out) {
+    return waiting<Delivery>(process_, [send = std::move(send)](const kwe_host& host, void* ctx,
+                                                                int again, Delivery& out) {
         Views views;
         const kwe_send request = views.send(send);
         kwe_recv made{};
@@ -423,10 +428,11 @@ Call<std::optional<std::string>> Api::get_state() {
 }
 
 Call<Nothing> Api::set_state(std::string bytes) {
-    return waiting<Nothing>(process_, [bytes = std::move(bytes)](const kwe_host& host, void* ctx, int again, Nothing&) {
-        const kwe_slice state = slice(bytes);
-        return host.set_state(ctx, again, again == 0 ? &state : nullptr);
-    });
+    return waiting<Nothing>(
+        process_, [bytes = std::move(bytes)](const kwe_host& host, void* ctx, int again, Nothing&) {
+            const kwe_slice state = slice(bytes);
+            return host.set_state(ctx, again, again == 0 ? &state : nullptr);
+        });
 }
 
 Call<Nothing> Api::clear_state() {
@@ -436,18 +442,24 @@ Call<Nothing> Api::clear_state() {
 }
 
 Call<SpawnResult> Api::spawn(Spawn spawn) {
-    return waiting<SpawnResult>(process_, [spawn = std::move(spawn)](const kwe_host& host, void* ctx, int again,
-                                                                    SpawnResult& out) {
+    return waiting<SpawnResult>(process_, [spawn = std::move(spawn)](const kwe_host& host,
+                                                                     void* ctx, int again,
+                                                                     SpawnResult& out) {
         Views views;
         const auto caps = views.capabilities(spawn.request_capabilities);
         std::vector<kwe_grant> grants;
         for (const auto& [to, params] : spawn.grants) {
             grants.push_back({Views::id(to), optional_slice(params), params.has_value()});
         }
-        const kwe_spawn made{optional_slice(spawn.name),      spawn.name.has_value(), spawn.is_public,
-                             slice(spawn.wasm_path), views.on_exit(spawn.on_exit),
-                             caps.data(),            caps.size(),
-                             grants.data(),          grants.size()};
+        const kwe_spawn made{optional_slice(spawn.name),
+                             spawn.name.has_value(),
+                             spawn.is_public,
+                             slice(spawn.wasm_path),
+                             views.on_exit(spawn.on_exit),
+                             caps.data(),
+                             caps.size(),
+                             grants.data(),
+                             grants.size()};
         kwe_procid id{};
         const auto answer = host.spawn(ctx, again, again == 0 ? &made : nullptr, &id, &out.error);
         out.id = {"", string(id.process), string(id.package), string(id.publisher)};
@@ -483,16 +495,18 @@ Call<Nothing> Api::write_stdout(std::string bytes) {
 }
 
 Call<std::string> Api::random(std::size_t size) {
-    return waiting<std::string>(process_, [size](const kwe_host& host, void* ctx, int, std::string& out) {
-        out.resize(size);
-        return host.random(ctx, reinterpret_cast<std::uint8_t*>(out.data()), size, 0);
-    });
+    return waiting<std::string>(
+        process_, [size](const kwe_host& host, void* ctx, int, std::string& out) {
+            out.resize(size);
+            return host.random(ctx, reinterpret_cast<std::uint8_t*>(out.data()), size, 0);
+        });
 }
 
 Call<std::uint64_t> Api::monotonic() {
-    return waiting<std::uint64_t>(process_, [](const kwe_host& host, void* ctx, int, std::uint64_t& out) {
-        return host.monotonic(ctx, &out);
-    });
+    return waiting<std::uint64_t>(process_,
+                                  [](const kwe_host& host, void* ctx, int, std::uint64_t& out) {
+                                      return host.monotonic(ctx, &out);
+                                  });
 }
 
 Call<std::pair<std::uint64_t, std::uint32_t>> Api::wall() {
@@ -542,13 +556,16 @@ Call<Nothing> Api::trap(std::string cause) {
 
 Call<Nothing> Api::exit(std::int32_t code) {
     return {process_, [&process = process_, code](int, Nothing&) {
-                return process.end(KWE_EXIT_EXITED, code, code == 0 ? "" : "exit with status " + std::to_string(code));
+                return process.end(KWE_EXIT_EXITED, code,
+                                   code == 0 ? "" : "exit with status " + std::to_string(code));
             }};
 }
 
-ScriptScope::ScriptScope(std::string name, ScriptFunction function, std::uint32_t standard) : name_(std::move(name)) {
+ScriptScope::ScriptScope(std::string name, ScriptFunction function, std::uint32_t standard)
+    : name_(std::move(name)) {
     const std::lock_guard lock(registry().mutex);
-    const bool is_new = registry().scripts.try_emplace(name_, Registered{std::move(function), standard}).second;
+    const bool is_new =
+        registry().scripts.try_emplace(name_, Registered{std::move(function), standard}).second;
     CHECK(is_new, name_);
 }
 
@@ -566,7 +583,8 @@ int fail(kwe_error** error, int code, std::string text) {
     return code;
 }
 
-/// A stand-in for SHA-256 when a caller gives none: equal for equal bytes, which is all the mock needs.
+/// A stand-in for SHA-256 when a caller gives none: equal for equal bytes, which is all the mock
+/// needs.
 std::array<std::uint8_t, 32> hash_of(std::string_view bytes) {
     std::array<std::uint8_t, 32> hash{};
     const std::size_t number = std::hash<std::string_view>{}(bytes);
@@ -587,8 +605,10 @@ kwe_component* find_locked(kwe_engine& engine, const std::array<std::uint8_t, 32
 template <typename Struct>
 void fill(Struct* out, const Struct& from) {
     constexpr std::size_t kSkip = sizeof(std::uint32_t);
-    const std::size_t size = std::clamp<std::size_t>(out->struct_size, kSkip, sizeof(Struct)) - kSkip;
-    std::memcpy(reinterpret_cast<char*>(out) + kSkip, reinterpret_cast<const char*>(&from) + kSkip, size);
+    const std::size_t size =
+        std::clamp<std::size_t>(out->struct_size, kSkip, sizeof(Struct)) - kSkip;
+    std::memcpy(reinterpret_cast<char*>(out) + kSkip, reinterpret_cast<const char*>(&from) + kSkip,
+                size);
 }
 
 }  // namespace
@@ -599,7 +619,7 @@ struct kwe_process {
     perdure::engine::mock::Process process;
 };
 
-// ------------------------------------------------------------------------------------------------ functions of kwe.h
+// ---- functions of kwe.h
 
 using namespace perdure::engine::mock;  // NOLINT: this is the implementation of a C header
 
@@ -623,12 +643,15 @@ void kwe_error_free(kwe_error* error) {
     delete error;
 }
 
-int kwe_engine_new(const kwe_engine_config* config, const kwe_host* host, kwe_engine** out, kwe_error** error) {
+int kwe_engine_new(const kwe_engine_config* config, const kwe_host* host, kwe_engine** out,
+                   kwe_error** error) {
     if (config->mode > KWE_MODE_FAST) {
-        return fail(error, KWE_E_INVALID, "engine modes DENSE and ONDEMAND are not built yet; use AUTO or FAST");
+        return fail(error, KWE_E_INVALID,
+                    "engine modes DENSE and ONDEMAND are not built yet; use AUTO or FAST");
     }
     const auto processes = config->max_processes != 0 ? config->max_processes : kProcessesDefault;
-    const auto memory = config->max_memory_bytes != 0 ? config->max_memory_bytes : kMemoryBytesDefault;
+    const auto memory =
+        config->max_memory_bytes != 0 ? config->max_memory_bytes : kMemoryBytesDefault;
     *out = new kwe_engine{*host, processes, memory, {}, {}, {}, {}, {}, {}};
     const std::string line = "engine_started mode=mock max_processes=" + std::to_string(processes);
     host->log(host->env, KWE_LOG_INFO, slice(line));
@@ -659,8 +682,8 @@ void kwe_engine_stats(const kwe_engine* engine, kwe_stats* out) {
     fill(out, stats);
 }
 
-int kwe_component_get(kwe_engine* engine, kwe_slice wasm, const std::uint8_t* sha256, kwe_component** out,
-                      kwe_error** error) {
+int kwe_component_get(kwe_engine* engine, kwe_slice wasm, const std::uint8_t* sha256,
+                      kwe_component** out, kwe_error** error) {
     const std::string_view text(reinterpret_cast<const char*>(wasm.ptr), wasm.len);
     auto hash = hash_of(text);
     if (sha256 != nullptr) {
@@ -672,10 +695,12 @@ int kwe_component_get(kwe_engine* engine, kwe_slice wasm, const std::uint8_t* sh
         return KWE_OK;
     }
     if (text.substr(0, kPrefix.size()) != kPrefix) {
-        return fail(error, KWE_E_WASM, "not a component of the mock engine: it does not begin with mock:");
+        return fail(error, KWE_E_WASM,
+                    "not a component of the mock engine: it does not begin with mock:");
     }
     const auto name = text.substr(kPrefix.size(), text.find('?') - kPrefix.size());
-    const auto argument = text.find('?') == std::string_view::npos ? "" : text.substr(text.find('?') + 1);
+    const auto argument =
+        text.find('?') == std::string_view::npos ? "" : text.substr(text.find('?') + 1);
     Registered script;
     {
         const std::lock_guard registry_lock(registry().mutex);
@@ -686,7 +711,8 @@ int kwe_component_get(kwe_engine* engine, kwe_slice wasm, const std::uint8_t* sh
         script = found->second;
     }
     engine->compiles.fetch_add(1);
-    *out = new kwe_component{engine, hash, std::move(script.function), script.standard, std::string(argument)};
+    *out = new kwe_component{engine, hash, std::move(script.function), script.standard,
+                             std::string(argument)};
     engine->components.emplace(hash, *out);
     return KWE_OK;
 }
@@ -721,8 +747,8 @@ void kwe_component_unref(kwe_component* component) {
     delete component;
 }
 
-int kwe_process_new(kwe_component* component, std::uint64_t pid, void* ctx, kwe_slice our, const kwe_limits* limits,
-                    kwe_process** out, kwe_error**) {
+int kwe_process_new(kwe_component* component, std::uint64_t pid, void* ctx, kwe_slice our,
+                    const kwe_limits* limits, kwe_process** out, kwe_error**) {
     kwe_component_ref(component);
     component->engine->processes.fetch_add(1);
     const std::uint64_t memory_bytes = limits != nullptr ? limits->memory_bytes : 0;

@@ -2,21 +2,28 @@
 
 /// A second implementation of kwe.h, without Wasm: guests are scripts in C++ (E-1).
 ///
-/// A component is the text `mock:NAME` or `mock:NAME?ARGUMENT`; NAME is a script that was registered before. A script is
-/// a coroutine whose awaited calls go through the `kwe_host` table exactly as a guest's would: one that answers
-/// KWE_PENDING suspends it, and the next poll asks again. Poll, yield, kill, exit, usage and delete mean what they mean
-/// in the real engine, including: a killed script runs no further instruction, and deletion calls nothing back.
+/// A component is the text `mock:NAME` or `mock:NAME?ARGUMENT`; NAME is a script that was
+/// registered before. A script is a coroutine whose awaited calls go through the `kwe_host` table
+/// exactly as a guest's would: one that answers KWE_PENDING suspends it, and the next poll asks
+/// again. Poll, yield, kill, exit, usage and delete mean what they mean in the real engine,
+/// including: a killed script runs no further instruction, and deletion calls nothing back.
 ///
 /// Tests link `perdure_engine_mock` instead of libkwe.a.
 ///
 /// ```cpp
 /// mock::ScriptScope echo("echo", [](mock::Api& api) -> mock::Script {
 ///     for (;;) {
-///         const auto delivery = co_await api.receive();
-///         co_await api.send_response({.body = delivery.request.body});
+///         const mock::Delivery delivery = co_await api.receive();
+///         mock::Response response;
+///         response.body = delivery.request.body;
+///         co_await api.send_response(response);
 ///     }
 /// });
 /// ```
+///
+/// g++ 12 miscompiles braced lists and string literals that are converted inside a coroutine: name
+/// the argument first, or make it in a plain function. What a script's lambda captures has to
+/// outlive its guests.
 ///
 /// Thread: register scripts before the node starts; a script runs on whichever thread polls it.
 
@@ -76,8 +83,9 @@ struct OnExit {
 struct Delivery {
     bool is_error = false;
     int error_kind = KWE_SEND_OFFLINE;  ///< Errors only: KWE_SEND_OFFLINE or KWE_SEND_TIMEOUT.
-    bool is_response = false;           ///< Which of the two below counts; of a send error, which kind failed.
-    Address peer;                       ///< The source; of a send error, the target.
+    bool is_response =
+        false;     ///< Which of the two below counts; of a send error, which kind failed.
+    Address peer;  ///< The source; of a send error, the target.
     Request request;
     Response response;
     std::optional<std::string> context;
@@ -93,21 +101,25 @@ struct Spawn {
     std::string wasm_path = {};
     OnExit on_exit = {};
     std::vector<Capability> request_capabilities = {};
-    std::vector<std::pair<Address, std::optional<std::string>>> grants = {};  ///< Process and params.
+    std::vector<std::pair<Address, std::optional<std::string>>> grants =
+        {};  ///< Process and params.
     bool is_public = false;
 };
 
 class Api;
 class Process;
 
-/// The coroutine type of scripts. Its end is a return of `init`; an exception that leaves it is a trap.
+/// The coroutine type of scripts. Its end is a return of `init`; an exception that leaves it is a
+/// trap.
 class Script {
 public:
     struct promise_type {
         std::string thrown;
         bool has_thrown = false;
 
-        Script get_return_object() { return Script(std::coroutine_handle<promise_type>::from_promise(*this)); }
+        Script get_return_object() {
+            return Script(std::coroutine_handle<promise_type>::from_promise(*this));
+        }
         std::suspend_always initial_suspend() noexcept { return {}; }
         std::suspend_always final_suspend() noexcept { return {}; }
         void return_void() {}
@@ -134,7 +146,11 @@ private:
 /// One step of a suspended script. `Wait` is asked again at the next poll, `Yield` goes on there.
 enum class Step : std::uint8_t { Ready, Wait, Yield, End };
 
-/// What `co_await` of a call needs: `ask(again)` makes the call, `result` is there once it said Ready.
+/// Notes how the process goes on at its next poll.
+void suspend(Process& process, std::function<Step()> retry);
+
+/// What `co_await` of a call needs: `ask(again)` makes the call, `result` is there once it said
+/// Ready.
 template <typename Result>
 class [[nodiscard]] Call {
 public:
@@ -142,7 +158,9 @@ public:
         : process_(&process), ask_(std::move(ask)) {}
 
     bool await_ready() { return ask_(0, result_) == Step::Ready; }
-    void await_suspend(std::coroutine_handle<>);
+    void await_suspend(std::coroutine_handle<>) {
+        suspend(*process_, [this] { return ask_(1, result_); });
+    }
     Result await_resume() { return std::move(result_); }
 
 private:
@@ -158,8 +176,9 @@ class Api {
 public:
     explicit Api(Process& process) : process_(process) {}
 
-    const std::string& our() const;       ///< The argument of `init`.
-    const std::string& argument() const;  ///< What stands behind `?` in the component; may be empty.
+    const std::string& our() const;  ///< The argument of `init`.
+    const std::string& argument()
+        const;  ///< What stands behind `?` in the component; may be empty.
 
     Call<Nothing> print(std::uint8_t verbosity, std::string text);
     Call<Address> our_address();
@@ -208,7 +227,8 @@ using ScriptFunction = std::function<Script(Api&)>;
 class ScriptScope {
 public:
     /// `standard`: the KWE_STANDARD_ bits that components of this script report.
-    ScriptScope(std::string name, ScriptFunction function, std::uint32_t standard = KWE_STANDARD_HYPERWARE_1_0);
+    ScriptScope(std::string name, ScriptFunction function,
+                std::uint32_t standard = KWE_STANDARD_HYPERWARE_1_0);
     ~ScriptScope();
     ScriptScope(const ScriptScope&) = delete;
     ScriptScope& operator=(const ScriptScope&) = delete;

@@ -42,22 +42,29 @@ public:
         return made;
     }
     static kwe_blob blob(const std::optional<Blob>& from) {
-        return from ? kwe_blob{slice(from->bytes), optional_slice(from->mime), 1, from->mime.has_value()} : kwe_blob{};
+        return from ? kwe_blob{slice(from->bytes), optional_slice(from->mime), 1,
+                               from->mime.has_value()}
+                    : kwe_blob{};
     }
     kwe_request request(const Request& from) {
         const auto caps = capabilities(from.capabilities);
-        return {slice(from.body),      optional_slice(from.metadata),        caps.data(),
-                caps.size(),           from.expects_response.value_or(0), from.inherit,
-                from.expects_response.has_value(), from.metadata.has_value()};
+        return {slice(from.body),
+                optional_slice(from.metadata),
+                caps.data(),
+                caps.size(),
+                from.expects_response.value_or(0),
+                from.inherit,
+                from.expects_response.has_value(),
+                from.metadata.has_value()};
     }
     kwe_response response(const Response& from) {
         const auto caps = capabilities(from.capabilities);
-        return {slice(from.body), optional_slice(from.metadata), caps.data(), caps.size(), from.inherit,
-                from.metadata.has_value()};
+        return {slice(from.body), optional_slice(from.metadata), caps.data(), caps.size(),
+                from.inherit,     from.metadata.has_value()};
     }
     kwe_send send(const Send& from) {
-        return {address(from.target), request(from.request), blob(from.blob), optional_slice(from.context),
-                from.context.has_value()};
+        return {address(from.target), request(from.request), blob(from.blob),
+                optional_slice(from.context), from.context.has_value()};
     }
     std::span<const kwe_send> sends(const std::vector<Send>& from) {
         auto& made = sends_.emplace_back();
@@ -78,7 +85,8 @@ private:
 };
 
 inline Address address_of(const kwe_address& from) {
-    return {string(from.node), string(from.id.process), string(from.id.package), string(from.id.publisher)};
+    return {string(from.node), string(from.id.process), string(from.id.package),
+            string(from.id.publisher)};
 }
 inline std::vector<Capability> capabilities_of(const kwe_cap* from, std::size_t count) {
     std::vector<Capability> made;
@@ -88,13 +96,15 @@ inline std::vector<Capability> capabilities_of(const kwe_cap* from, std::size_t 
     return made;
 }
 inline std::optional<Blob> blob_of(const kwe_blob& from) {
-    return from.present != 0 ? std::optional(Blob{string(from.bytes), optional_string(from.mime, from.has_mime)})
-                             : std::nullopt;
+    return from.present != 0
+               ? std::optional(Blob{string(from.bytes), optional_string(from.mime, from.has_mime)})
+               : std::nullopt;
 }
 inline Request request_of(const kwe_request& from) {
     return {string(from.body), from.inherit != 0,
             from.has_expects != 0 ? std::optional(from.expects_response) : std::nullopt,
-            optional_string(from.metadata, from.has_metadata), capabilities_of(from.caps, from.ncaps)};
+            optional_string(from.metadata, from.has_metadata),
+            capabilities_of(from.caps, from.ncaps)};
 }
 inline Response response_of(const kwe_response& from) {
     return {string(from.body), from.inherit != 0, optional_string(from.metadata, from.has_metadata),
@@ -104,7 +114,8 @@ inline OnExit on_exit_of(const kwe_on_exit& from) {
     OnExit made{from.kind, {}};
     for (std::size_t i = 0; i < from.nsends; ++i) {
         const kwe_send& send = from.sends[i];
-        made.requests.push_back({address_of(send.target), request_of(send.request), std::nullopt, blob_of(send.blob)});
+        made.requests.push_back(
+            {address_of(send.target), request_of(send.request), std::nullopt, blob_of(send.blob)});
     }
     return made;
 }

@@ -23,7 +23,7 @@ namespace perdure::kernel {
 
 enum class CallStatus : std::uint8_t {
     Ready,    ///< The results are there. For a send: done.
-    Pending,  ///< The guest is to be suspended. For a send: done, but end the slice soon (K-83).
+    Pending,  ///< The guest is to be suspended. For a send (K-83) and set_on_exit (K-268): done, but end the slice soon.
     Fault,    ///< The guest ends, reason Faulted, cause `fault_text()`.
 };
 enum class Resume : std::uint8_t { First, Again };
@@ -107,7 +107,7 @@ public:
     virtual void print(std::uint8_t level, std::string_view text) = 0;                     // K-230
     virtual AddressView our() = 0;
     virtual OnExitView get_on_exit() = 0;                                                  // K-160
-    virtual void set_on_exit(const OnExitView& on_exit) = 0;                               // K-158
+    virtual CallStatus set_on_exit(const OnExitView& on_exit) = 0;                         // K-158
     virtual bool has_blob() = 0;                                                           // K-48
     virtual CallStatus send_requests(std::span<const SendView> sends) = 0;                 // K-32, K-40
     virtual CallStatus send_response(const ResponseView& response, const std::optional<BlobView>& blob) = 0;  // K-42

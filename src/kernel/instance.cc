@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/utf8.h"
 #include "kernel/kernel.h"
 #include "kernel/process.h"
 #include "kernel/worker.h"
@@ -23,7 +24,7 @@ void ErrorTail::write(ByteView bytes) {
 }
 
 std::string ErrorTail::text() const {
-    return kept_.substr(next_) + kept_.substr(0, next_);
+    return with_valid_utf8(kept_.substr(next_) + kept_.substr(0, next_));
 }
 
 Instance::Instance(Worker& worker, Process& process, std::uint64_t number, SequenceNumber seen)

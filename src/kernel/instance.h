@@ -114,7 +114,7 @@ public:
     void print(std::uint8_t level, std::string_view text) override;
     AddressView our() override;
     OnExitView get_on_exit() override;
-    void set_on_exit(const OnExitView& on_exit) override;
+    CallStatus set_on_exit(const OnExitView& on_exit) override;
     bool has_blob() override { return current_blob_.has_value(); }
     CallStatus send_requests(std::span<const SendView> sends) override;
     CallStatus send_response(const ResponseView& response, const std::optional<BlobView>& blob) override;

@@ -220,7 +220,7 @@ OnExitView Instance::get_on_exit() {
     return view;
 }
 
-void Instance::set_on_exit(const OnExitView& view) {
+CallStatus Instance::set_on_exit(const OnExitView& view) {
     OnExit on_exit;
     on_exit.kind = static_cast<OnExit::Kind>(view.kind);
     for (const SendView& send : view.requests) {
@@ -241,12 +241,14 @@ void Instance::set_on_exit(const OnExitView& view) {
     }
     const Kernel::OnExitChange change = kernel_.change_on_exit(process_, std::move(on_exit));
     learn(change.number);
-    if (change.above_share) {
-        // The entry was taken all the same; its guest goes on when there is room (K-268).
-        owes_room_ = true;
-        end_slice_ = true;
-        kernel_.journal().when_room(process_.facts.appender, 1, waker(Waiting::Room));
+    if (!change.above_share) {
+        return CallStatus::Ready;
     }
+    // The entry was taken all the same; its guest goes on when there is room (K-268).
+    owes_room_ = true;
+    end_slice_ = true;
+    kernel_.journal().when_room(process_.facts.appender, 1, waker(Waiting::Room));
+    return CallStatus::Pending;
 }
 
 }  // namespace perdure::kernel

@@ -150,7 +150,7 @@ Result<void> Kernel::run(const ProcessId& id, SequenceNumber seen) {
 void Kernel::kill(const ProcessId& id, Worker::Revoke revoke, KillDone done) {
     const Ref<Process> process = find(id);
     if (!process || process->facts.module != nullptr) {
-        done(std::nullopt);
+        done(process ? std::nullopt : remove_dormant(id, revoke));
         return;
     }
     workers_[process->facts.worker]->post(
@@ -170,7 +170,9 @@ void Kernel::restart(const ProcessId& id, KillDone done) {
 Seen<std::vector<ProcessStatus>> Kernel::processes() const {
     std::vector<ProcessStatus> list;
     const auto snapshot = table_.snapshot();
+    SequenceNumber number = snapshot->changed();
     snapshot->for_each([&](const TableEntry& entry) {
+        number = std::max(number, entry.changed);
         const Process& process = *entry.process;
         const ProcessCounters& counters = process.counters;
         ProcessStatus status;
@@ -193,7 +195,7 @@ Seen<std::vector<ProcessStatus>> Kernel::processes() const {
         list.push_back(std::move(status));
     });
     std::sort(list.begin(), list.end(), [](const auto& left, const auto& right) { return left.id < right.id; });
-    return {std::move(list), snapshot->changed()};
+    return {std::move(list), number};
 }
 
 namespace {

@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <unordered_map>
 #include <unordered_set>
 #include <vector>
 
@@ -34,9 +35,9 @@
 
 namespace perdure::kernel {
 
-/// Where code is found by its handle (`/package:publisher/pkg/NAME.wasm`); `vfs` takes this over later.
 struct StoredProcess;
 
+/// Where code is found by its handle (`/package:publisher/pkg/NAME.wasm`); `vfs` takes this over later.
 class CodeSource {
 public:
     virtual ~CodeSource() = default;
@@ -81,6 +82,7 @@ struct NewProcess {
     /// Gets its `messaging` (K-199); nothing for the kernel itself.
     std::optional<ProcessId> initialiser;
     std::optional<PackageId> package;
+    SequenceNumber seen;  ///< What the asker knew: prints about it wait for that.
 };
 
 /// One process as `ps` shows it.
@@ -126,13 +128,15 @@ public:
     using CodeDone = std::function<void(Result<std::shared_ptr<const Code>>)>;
     void load_code(SharedBytes wasm, ContentHash hash, CodeDone done);
 
-    /// K-127. Errors: InvalidInput (unsafe or reserved id), AlreadyExists. On error nothing has changed.
+    /// K-127. Errors: InvalidInput (unsafe or reserved id), AlreadyExists. On error nothing has changed. The number is that
+    /// of the entry; of a process that is not stored, what its absence before depends on.
     Result<SequenceNumber> initialise(NewProcess process);
     /// All of them or none, in one entry together with what `change` holds already (a package's record, for example).
     Result<SequenceNumber> initialise(std::vector<NewProcess> processes, Entry change);
     /// K-130. Errors: NotFound, InvalidInput (a runtime module), AlreadyExists (running). `seen` is what the asker knew.
     Result<void> run(const ProcessId& id, SequenceNumber seen);
-    /// K-161. `done` gets the number of the removal, or nothing if there is no such process; it is called on a worker.
+    /// K-161. `done` gets the number of the removal, or nothing if there is no such process; it is called on a worker or
+    /// before this returns. Of a process that boot could not start the record is removed.
     using KillDone = std::function<void(std::optional<SequenceNumber>)>;
     void kill(const ProcessId& id, Worker::Revoke revoke, KillDone done);
     /// Ends the instance and starts the next one, whatever the exit behaviour. Same callback as `kill`, with the number
@@ -190,7 +194,8 @@ public:
     };
     OnExitChange change_on_exit(Process& process, OnExit on_exit);
     /// Takes `process` out of the table with everything it held, and what it issued unless told otherwise (K-118).
-    SequenceNumber remove(Process& process, Worker::Revoke revoke);
+    /// Whoever learns of it depends on the result: the entry's number or what the process had `seen`, if that is newer.
+    SequenceNumber remove(Process& process, Worker::Revoke revoke, SequenceNumber seen);
 
 private:
     struct Refusals {
@@ -202,6 +207,10 @@ private:
     ProcessRecord record_of(const Process& process, const OnExit& on_exit) const;
     SequenceNumber append_always(Entry entry);
     void enter(ProcessTable::Writer& writer, NewProcess process, Entry& change, std::vector<TableEntry>& entries);
+    /// The copies of the entries that lose what `issuer` issued; stored ones are erased in `change` (K-118).
+    std::vector<TableEntry> revoke_issued(const ProcessTable::Writer& writer, const Address& issuer, Entry& change);
+    /// Takes a dormant process out of the store; nothing if there is none of this id.
+    std::optional<SequenceNumber> remove_dormant(const ProcessId& id, Worker::Revoke revoke);
     OnExitChange put_on_exit(ProcessTable::Writer& writer, TableEntry entry, OnExit on_exit);
     void load_stored_code(std::vector<StoredProcess>& found);
     void enter_stored(const ProcessId& id, const ProcessRecord& record, std::shared_ptr<const Code> code,
@@ -218,6 +227,9 @@ private:
     std::vector<std::thread> threads_;
     std::atomic<std::uint32_t> next_appender_{1};
     std::vector<std::atomic<std::uint32_t>> population_;  ///< Processes per worker.
+    /// What stored processes hold whose code could not be loaded at boot. They are not in the table, but their records
+    /// stay for the next boot or a new initialisation (K-167). Only while a table writer lives.
+    std::unordered_map<ProcessId, std::vector<CapabilityRecord>> dormant_;
     std::vector<Ref<Process>> booted_;
     std::vector<Ref<Process>> modules_;
     Guarded<std::unordered_set<std::string>> denials_logged_;

@@ -51,6 +51,12 @@ void KernelModule::next(const std::string& sender) {
     });
 }
 
+SequenceNumber KernelModule::learned(const ProcessId& id) const {
+    const auto snapshot = kernel_.table().snapshot();
+    const TableEntry* entry = snapshot->find(id, kernel_.own_node());
+    return entry != nullptr ? entry->changed : snapshot->changed();
+}
+
 void KernelModule::answer(const IncomingRequest& request, const KernelReply& reply, SequenceNumber number) {
     Response response;
     response.body = encode_kernel_reply(reply);
@@ -73,10 +79,10 @@ void KernelModule::carry_out(const IncomingRequest& request, const Finished& fin
             },
             [&](const kernel_command::RunProcess& run) {
                 if (const auto started = kernel_.run(run.id, request.seen); started) {
-                    answer(request, kernel_reply::StartedProcess{}, {});
+                    answer(request, kernel_reply::StartedProcess{}, learned(run.id));
                 } else {
-                    kernel_.print(0, "RunProcess: " + started.error().message(), request.seen);
-                    answer(request, kernel_reply::RunProcessError{}, {});
+                    kernel_.print(0, "RunProcess: " + started.error().message(), std::max(request.seen, learned(run.id)));
+                    answer(request, kernel_reply::RunProcessError{}, learned(run.id));
                 }
                 finished();
             },
@@ -85,8 +91,9 @@ void KernelModule::carry_out(const IncomingRequest& request, const Finished& fin
                 kernel_.kill(kill.id, keep_issued ? Worker::Revoke::Nothing : Worker::Revoke::Issued,
                              [this, request, id = kill.id, finished](std::optional<SequenceNumber> number) {
                                  if (!number) {
-                                     kernel_.print(2, "KillProcess: there is no process " + to_string(id), request.seen);
-                                     kernel_.refuse(request.reply, request.seen);
+                                     const SequenceNumber seen = std::max(request.seen, learned(id));
+                                     kernel_.print(2, "KillProcess: there is no process " + to_string(id), seen);
+                                     kernel_.refuse(request.reply, seen);
                                  } else if (request.request.expects_response) {
                                      answer(request, kernel_reply::KilledProcess{id}, *number);
                                  }
@@ -140,17 +147,17 @@ void KernelModule::carry_out(const IncomingRequest& request, const Finished& fin
 
 void KernelModule::initialise(const IncomingRequest& request, kernel_command::InitializeProcess command,
                               const Finished& finished) {
-    const auto refuse = [this, request, finished](const std::string& reason) {
-        kernel_.print(0, "InitializeProcess: " + reason, request.seen);
-        answer(request, kernel_reply::InitializeProcessError{}, {});
+    const auto refuse = [this, request, finished](const std::string& reason, SequenceNumber number) {
+        kernel_.print(0, "InitializeProcess: " + reason, std::max(request.seen, number));
+        answer(request, kernel_reply::InitializeProcessError{}, number);
         finished();
     };
     if (command.refusal) {
-        refuse(command.refusal->message());
+        refuse(command.refusal->message(), {});
         return;
     }
     if (!request.blob) {
-        refuse("the code of " + to_string(command.id) + " is missing; it travels as the blob");
+        refuse("the code of " + to_string(command.id) + " is missing; it travels as the blob", {});
         return;
     }
     NewProcess process;
@@ -161,17 +168,20 @@ void KernelModule::initialise(const IncomingRequest& request, kernel_command::In
     process.is_public = command.is_public;
     process.capabilities = records(command.initial_capabilities, GrantCause::Initialiser);
     process.initialiser = request.source->address.process;
+    process.seen = request.seen;
     const ContentHash hash = hash_(request.blob->bytes.view());
     kernel_.load_code(request.blob->bytes, hash,
                       [this, request, process = std::move(process), finished, refuse](auto code) mutable {
                           if (!code) {
-                              refuse(code.error().message());
+                              refuse(code.error().message(), {});
                               return;
                           }
                           process.code = std::move(*code);
+                          const ProcessId id = process.id;
                           const auto number = kernel_.initialise(std::move(process));
                           if (!number) {
-                              refuse(number.error().message());
+                              const bool is_taken = number.error().code() == ErrorCode::AlreadyExists;
+                              refuse(number.error().message(), is_taken ? learned(id) : SequenceNumber{});
                               return;
                           }
                           answer(request, kernel_reply::InitializedProcess{}, *number);

@@ -32,6 +32,8 @@ private:
     void carry_out(const IncomingRequest& request, const Finished& finished);
     void initialise(const IncomingRequest& request, kernel_command::InitializeProcess command, const Finished& finished);
     void answer(const IncomingRequest& request, const KernelReply& reply, SequenceNumber number);
+    /// What a decision about `id`, there or not, depends on (K-265 (4)).
+    SequenceNumber learned(const ProcessId& id) const;
 
     Kernel& kernel_;
     const std::function<ContentHash(ByteView)> hash_;

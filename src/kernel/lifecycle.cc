@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <condition_variable>
 #include <mutex>
+#include <unordered_set>
 #include <utility>
 
 #include "base/check.h"
@@ -71,8 +72,9 @@ Result<SequenceNumber> Kernel::initialise(std::vector<NewProcess> processes, Ent
         }
     }
     auto writer = table_.write();
+    std::unordered_set<ProcessId> ids;
     for (const NewProcess& process : processes) {
-        if (writer.find(process.id) != nullptr) {
+        if (writer.find(process.id) != nullptr || !ids.insert(process.id).second) {
             return Error(ErrorCode::AlreadyExists, "the process id " + to_string(process.id) + " is taken");
         }
     }
@@ -80,9 +82,12 @@ Result<SequenceNumber> Kernel::initialise(std::vector<NewProcess> processes, Ent
     for (NewProcess& process : processes) {
         enter(writer, std::move(process), change, entries);
     }
-    const SequenceNumber number = append_always(std::move(change));
+    const bool is_stored = !change.changes.empty();
+    const SequenceNumber appended = append_always(std::move(change));
+    // Without an entry of its own it depends on the one that made the id free.
+    const SequenceNumber number = is_stored ? appended : writer.now().changed();
     for (TableEntry& entry : entries) {
-        entry.changed = number;
+        entry.changed = std::max(entry.changed, number);
         writer.put(std::move(entry));
     }
     writer.publish(number);
@@ -100,8 +105,17 @@ void Kernel::enter(ProcessTable::Writer& writer, NewProcess process, Entry& chan
     facts.package = process.package;
 
     const TableEntry* initialiser = process.initialiser ? writer.find(*process.initialiser) : nullptr;
+    for (const TableEntry& entry : entries) {
+        if (process.initialiser && entry.process->self->address.process == *process.initialiser) {
+            initialiser = &entry;  // As changed by one that is entered together with this one.
+        }
+    }
     std::vector<CapabilityRecord> wanted;
     wanted.push_back({messaging_of(facts.self->address), GrantCause::Birth, {}, {}, {}});
+    const auto dormant = dormant_.extract(process.id);
+    if (dormant) {
+        wanted.insert(wanted.end(), dormant.mapped().begin(), dormant.mapped().end());
+    }
     for (CapabilityRecord& record : process.capabilities) {
         Capability& capability = record.capability;
         capability.issuer = resolve_our(std::move(capability.issuer), options_.own_node);
@@ -116,7 +130,8 @@ void Kernel::enter(ProcessTable::Writer& writer, NewProcess process, Entry& chan
             wanted.push_back(std::move(record));
         } else {
             print(0, to_string(process.id) + " does not get " + to_string(capability) + ": " +
-                         to_string(*process.initialiser) + " neither issues it nor holds it", {});  // K-115
+                         to_string(*process.initialiser) + " neither issues it nor holds it",
+                  initialiser != nullptr ? std::max(process.seen, initialiser->changed) : process.seen);  // K-115
         }
     }
     std::vector<CapabilityRecord> given;
@@ -126,6 +141,9 @@ void Kernel::enter(ProcessTable::Writer& writer, NewProcess process, Entry& chan
         change.changes.push_back({Family::Processes, process_key(process.id),
                                   encode_process_record(record_of(*entry.process, *entry.on_exit))});
         put_capabilities(change, process.id, given);
+    } else if (dormant) {
+        change.changes.push_back({Family::Processes, process_key(process.id), std::nullopt});
+        erase_capabilities(change, process.id, dormant.mapped());
     }
     if (initialiser != nullptr) {
         TableEntry parent = *initialiser;
@@ -150,7 +168,43 @@ SequenceNumber Kernel::append_always(Entry entry) {
     return *number;
 }
 
-SequenceNumber Kernel::remove(Process& process, Worker::Revoke revoke) {
+std::vector<TableEntry> Kernel::revoke_issued(const ProcessTable::Writer& writer, const Address& issuer,
+                                              Entry& change) {
+    std::vector<TableEntry> losers;
+    for (const ProcessId& holder : writer.holders_of(issuer)) {
+        const TableEntry* other = holder == issuer.process ? nullptr : writer.find(holder);
+        if (other == nullptr) {
+            continue;
+        }
+        std::vector<Capability> issued;
+        for (const auto& held : other->held->all()) {
+            if (held->record.capability.issuer == issuer) {
+                issued.push_back(held->record.capability);
+            }
+        }
+        std::vector<CapabilityRecord> lost;
+        TableEntry loser = *other;
+        loser.held = loser.held->without(issued, lost);
+        if (is_durable(loser)) {
+            erase_capabilities(change, holder, lost);
+        }
+        losers.push_back(std::move(loser));
+    }
+    for (auto& [holder, records] : dormant_) {
+        std::vector<CapabilityRecord> lost;
+        std::erase_if(records, [&](const CapabilityRecord& record) {
+            const bool is_lost = record.capability.issuer == issuer;
+            if (is_lost) {
+                lost.push_back(record);
+            }
+            return is_lost;
+        });
+        erase_capabilities(change, holder, lost);
+    }
+    return losers;
+}
+
+SequenceNumber Kernel::remove(Process& process, Worker::Revoke revoke, SequenceNumber seen) {
     const ProcessId& id = process.self->address.process;
     auto writer = table_.write();
     const TableEntry* found = writer.find(id);
@@ -163,34 +217,38 @@ SequenceNumber Kernel::remove(Process& process, Worker::Revoke revoke) {
     }
     std::vector<TableEntry> losers;
     if (revoke == Worker::Revoke::Issued) {
-        for (const ProcessId& holder : writer.holders_of(process.self->address)) {
-            const TableEntry* other = holder == id ? nullptr : writer.find(holder);
-            if (other == nullptr) {
-                continue;
-            }
-            std::vector<Capability> issued;
-            for (const auto& held : other->held->all()) {
-                if (held->record.capability.issuer == process.self->address) {
-                    issued.push_back(held->record.capability);
-                }
-            }
-            std::vector<CapabilityRecord> lost;
-            TableEntry loser = *other;
-            loser.held = loser.held->without(issued, lost);
-            if (is_durable(loser)) {
-                erase_capabilities(change, holder, lost);
-            }
-            losers.push_back(std::move(loser));
-        }
+        losers = revoke_issued(writer, process.self->address, change);
+    }
+    const SequenceNumber number = std::max(append_always(std::move(change)), seen);
+    for (TableEntry& loser : losers) {
+        loser.changed = std::max(loser.changed, number);
+        writer.put(std::move(loser));
+    }
+    writer.erase(id);
+    writer.publish(number);
+    population_[process.facts.worker].fetch_sub(1, std::memory_order_relaxed);
+    return number;
+}
+
+std::optional<SequenceNumber> Kernel::remove_dormant(const ProcessId& id, Worker::Revoke revoke) {
+    auto writer = table_.write();
+    const auto dormant = dormant_.extract(id);
+    if (!dormant) {
+        return std::nullopt;
+    }
+    Entry change{EntryKind::Exit, {}};
+    change.changes.push_back({Family::Processes, process_key(id), std::nullopt});
+    erase_capabilities(change, id, dormant.mapped());
+    std::vector<TableEntry> losers;
+    if (revoke == Worker::Revoke::Issued) {
+        losers = revoke_issued(writer, {options_.own_node, id}, change);
     }
     const SequenceNumber number = append_always(std::move(change));
     for (TableEntry& loser : losers) {
         loser.changed = number;
         writer.put(std::move(loser));
     }
-    writer.erase(id);
     writer.publish(number);
-    population_[process.facts.worker].fetch_sub(1, std::memory_order_relaxed);
     return number;
 }
 
@@ -273,7 +331,7 @@ Kernel::OnExitChange Kernel::put_on_exit(ProcessTable::Writer& writer, TableEntr
         change.changes.push_back({Family::Processes, process_key(id), std::nullopt});
         erase_capabilities(change, id, records_of(*entry.held));
     }
-    OnExitChange result;
+    OnExitChange result{entry.changed};
     if (!change.changes.empty()) {
         auto number = parts_.journal.append(entry.process->facts.appender, change);
         result.above_share = !number.has_value();
@@ -412,6 +470,7 @@ Result<void> Kernel::boot() {
         if (!fires && !process.code) {
             // Its entry stays for the next boot or a new initialisation (K-167).
             print(0, "process " + to_string(process.id) + " was not started: " + process.code.error().message(), {});
+            dormant_.emplace(process.id, std::move(process.capabilities));
             continue;
         }
         enter_stored(process.id, process.record, fires ? nullptr : std::move(*process.code), process.capabilities);

@@ -76,6 +76,7 @@ public:
     Mailbox mailbox;
     std::unique_ptr<Instance> instance;
     std::uint64_t instance_number = 0;  ///< Of the instance there is, or of the last one.
+    bool waits_for_place = false;       ///< The engine was full when it was last to start; has been said (E-15).
 };
 
 }  // namespace perdure::kernel

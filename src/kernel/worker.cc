@@ -1,5 +1,6 @@
 #include "kernel/worker.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/check.h"
@@ -231,9 +232,12 @@ TickDecision Worker::on_tick(Instance& instance) {
 }
 
 void Worker::start(const Ref<Process>& process, SequenceNumber seen) {
-    if (process->phase.load(std::memory_order_relaxed) == LifePhase::Ended) {
+    if (process->phase.load(std::memory_order_relaxed) == LifePhase::Ended || process->instance != nullptr) {
         return;
     }
+    SequenceNumber record;
+    on_exit(*process, &record);
+    seen = std::max(seen, record);  // K-265 (5)
     process->counters.starts.fetch_add(1, std::memory_order_relaxed);
     process->instance =
         std::make_unique<Instance>(*this, *process, ++process->instance_number, seen);
@@ -374,17 +378,23 @@ void Worker::start_again_later(const Ref<Process>& process, SequenceNumber seen)
 void Worker::finish(Process& process, MonotonicTime now) {
     const Ref<Process> keep(&process);
     const GuestExit exit = process.instance->guest().exit();
-    const SequenceNumber seen = process.instance->seen();
+    SequenceNumber seen = process.instance->seen();
     if (exit.reason == ExitReason::StartFailed) {
         // The engine is full: the process waits for a place and goes on when others have ended (E-15).
-        kernel_.print(1, process.self->printed + " waits for a place: " + exit.cause, seen);
+        if (!std::exchange(process.waits_for_place, true)) {
+            kernel_.print(1, process.self->printed + " waits for a place: " + exit.cause, seen);
+        }
+        process.counters.starts.fetch_sub(1, std::memory_order_relaxed);
         process.instance.reset();
         ready_.remove(process, now);
         start_again_later(keep, seen);
         return;
     }
+    process.waits_for_place = false;
     report_end(process, exit, seen);
-    const std::shared_ptr<const OnExit> behaviour = on_exit(process);
+    SequenceNumber record;
+    const std::shared_ptr<const OnExit> behaviour = on_exit(process, &record);
+    seen = std::max(seen, record);
     kernel_.print(1, "process " + process.self->printed + ": on_exit " + std::string(to_string(behaviour->kind)), seen);
     drop_instance(process, now);
     switch (behaviour->kind) {
@@ -415,7 +425,8 @@ void Worker::fire_exit_requests(Process& process, const OnExit& behaviour, Seque
         }
         const Route route = decide_route(table(), process, view_of(request.target), kernel_.own_node());
         if (route.verdict != Verdict::Allowed) {
-            kernel_.print(2, "exit request of " + process.self->printed + " to " + route.party->printed + " dropped", seen);
+            kernel_.print(2, "exit request of " + process.self->printed + " to " + route.party->printed + " dropped",
+                          std::max(seen, route.number));
             continue;
         }
         auto envelope = std::make_unique<Envelope>();
@@ -427,7 +438,7 @@ void Worker::fire_exit_requests(Process& process, const OnExit& behaviour, Seque
         stored.capabilities.clear();
         envelope->content = make_ref<const Content>(Message(std::move(stored)));
         envelope->blob = request.blob;
-        envelope->seen = seen;
+        envelope->seen = std::max(seen, route.number);
         envelope->target = route.process;
         MailboxRoom& room = route.process->room;
         if (room.reserve(envelope->counted_bytes()) == Room::Refused) {
@@ -447,7 +458,7 @@ SequenceNumber Worker::leave(Process& process, Revoke revoke, SequenceNumber see
     process.phase.store(LifePhase::Ended, std::memory_order_relaxed);
     ready_.remove(process, now);
     drop_instance(process, now);
-    return std::max(kernel_.remove(process, revoke), seen);
+    return kernel_.remove(process, revoke, seen);
 }
 
 void Worker::kill(const Ref<Process>& process, Revoke revoke,
@@ -456,8 +467,11 @@ void Worker::kill(const Ref<Process>& process, Revoke revoke,
         done(std::nullopt);
         return;
     }
-    const SequenceNumber seen = process->instance != nullptr ? process->instance->seen() : SequenceNumber{};
-    const std::shared_ptr<const OnExit> behaviour = on_exit(*process);
+    SequenceNumber seen;
+    const std::shared_ptr<const OnExit> behaviour = on_exit(*process, &seen);
+    if (process->instance != nullptr) {
+        seen = std::max(seen, process->instance->seen());
+    }
     ready_.remove(*process, kernel_.clock().monotonic_now());
     process->instance.reset();
     if (behaviour->kind == OnExit::Kind::Requests) {
@@ -475,8 +489,9 @@ void Worker::restart(const Ref<Process>& process, const std::function<void(std::
     const SequenceNumber seen = process->instance != nullptr ? process->instance->seen() : SequenceNumber{};
     ready_.remove(*process, now);
     drop_instance(*process, now);
+    process->waits_for_place = false;
     start(process, seen);
-    done(seen);
+    done(process->instance != nullptr ? process->instance->seen() : seen);
 }
 
 void Worker::shut_down(Process& process) {

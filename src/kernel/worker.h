@@ -82,7 +82,8 @@ public:
     void wake(Process& process) { ready_.wake(process); }
     TickDecision on_tick(Instance& instance);
 
-    /// Creates and starts an instance of an initialised process.
+    /// Creates and starts an instance of a process that has none; it begins with `seen` or the number of the process's
+    /// own record, whichever is newer.
     void start(const Ref<Process>& process, SequenceNumber seen);
     /// Makes a runtime module ready to take messages.
     void start_module(const Ref<Process>& process);

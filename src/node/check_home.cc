@@ -2,100 +2,95 @@
 
 #include <charconv>
 #include <memory>
+#include <utility>
 
-#include "base/files.h"
+#include "storage/doctor.h"
+#include "storage/home.h"
 
 namespace perdure::node {
 namespace {
 
-constexpr std::uint64_t kKnownFormat = 1;
 constexpr std::uint64_t kVersionBytesMax = 64;
 
-class HomeCheck {
+/// The store's own log lines are findings already.
+class SilentSink final : public LogSink {
 public:
-    HomeCheck(Files& files, std::string home, const Settings& settings)
-        : files_(files), home_(std::move(home)), settings_(settings) {}
-
-    Result<std::vector<HomeFinding>> run() {
-        const auto info = files_.info(home_);
-        if (!info && info.error().code() == ErrorCode::NotFound) {
-            add(Severity::Warning, home_, "does not exist yet; `perdure run` creates it");
-            return std::move(findings_);
-        }
-        if (!info) {
-            return info.error();
-        }
-        check_directory(*info);
-        if (info->directory) {
-            check_format();
-            RETURN_IF_ERROR(check_space());
-        }
-        return std::move(findings_);
-    }
-
-private:
-    void add(Severity severity, std::string subject, std::string text) {
-        findings_.push_back({.severity = severity, .subject = std::move(subject), .text = std::move(text)});
-    }
-
-    void check_directory(const FileInfo& info) {
-        if (!info.directory) {
-            return add(Severity::Error, home_, "is no directory; choose another home or move it away");
-        }
-        if (!info.own) {
-            return add(Severity::Error, home_, "belongs to another user; run as that user or choose another home");
-        }
-        if ((info.permissions & 077) != 0) {
-            return add(Severity::Error, home_, "is open to others; mend with `chmod 700 " + home_ + "`");
-        }
-        add(Severity::Ok, home_, "is a directory of this user, mode 0700 or less");
-    }
-
-    void check_format() {
-        const std::string path = home_ + "/version";
-        const auto bytes = read_file(files_, path, kVersionBytesMax);
-        if (!bytes) {
-            const bool missing = bytes.error().code() == ErrorCode::NotFound;
-            return add(missing ? Severity::Warning : Severity::Error, path,
-                       missing ? "is missing: no node has started here yet" : bytes.error().message());
-        }
-        const std::string_view text = text_of(*bytes);
-        std::uint64_t format = 0;
-        const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), format);
-        if (failure != std::errc() || (end != text.data() + text.size() && *end != '\n')) {
-            return add(Severity::Error, path, "is no format number; restore the home from a backup");
-        }
-        if (format > kKnownFormat) {
-            return add(Severity::Error, path, "format " + std::to_string(format) + " is newer than this program's " +
-                                                  std::to_string(kKnownFormat) + "; use a newer program");
-        }
-        add(Severity::Ok, path, "format " + std::to_string(format));
-    }
-
-    Result<void> check_space() {
-        ASSIGN_OR_RETURN(const std::uint64_t bytes, files_.free_bytes(home_));
-        const std::string text = std::to_string(bytes) + " bytes are free, reserve_bytes is " +
-                                 std::to_string(settings_.reserve_bytes);
-        if (bytes < settings_.reserve_bytes) {
-            add(Severity::Error, "free space", text + "; the node would accept nothing new");
-        } else {
-            add(Severity::Ok, "free space", text);
-        }
-        return {};
-    }
-
-    Files& files_;
-    const std::string home_;
-    const Settings& settings_;
-    std::vector<HomeFinding> findings_;
+    void write(LogLevel, std::string_view) override {}
 };
+
+/// What stands in `HOME/version`; nothing if it is no number.
+std::optional<std::uint64_t> parse_format(std::string_view text) {
+    std::uint64_t format = 0;
+    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), format);
+    return failure == std::errc() ? std::optional(format) : std::nullopt;
+}
+
+/// What keeps the store from being looked at, if anything does.
+Result<std::optional<HomeFinding>> find_obstacle(const std::string& home, Files& files) {
+    const auto info = files.info(home);
+    if (!info && info.error().code() != ErrorCode::NotFound) {
+        return info.error();
+    }
+    if (!info) {
+        return std::optional(
+            HomeFinding{Severity::Warning, home, "does not exist yet; `perdure run` creates it"});
+    }
+    if (!info->directory) {
+        return std::optional(HomeFinding{Severity::Error, home,
+                                         "is no directory; choose another home or move it away"});
+    }
+    const std::string path = home + "/version";
+    const auto bytes = read_file(files, path, kVersionBytesMax);
+    if (!bytes && bytes.error().code() == ErrorCode::NotFound && !files.info(home + "/db")) {
+        return std::optional(
+            HomeFinding{Severity::Warning, home, "is empty: no node has started here yet"});
+    }
+    const auto format = bytes ? parse_format(text_of(*bytes)) : std::nullopt;
+    if (format && *format > kHomeFormat) {
+        return std::optional(
+            HomeFinding{Severity::Error, path,
+                        "format " + std::to_string(*format) + " is newer than this program's " +
+                            std::to_string(kHomeFormat) + "; use a newer program"});
+    }
+    return std::optional<HomeFinding>();
+}
+
+/// The lock of a home; null where there is no lock file, which a check must not create.
+Result<std::unique_ptr<DirectoryLock>> lock_home(const std::string& home, Files& files) {
+    const std::string path = home + "/lock";
+    if (!files.info(path)) {
+        return std::unique_ptr<DirectoryLock>();
+    }
+    auto lock = files.lock(path);
+    if (!lock && lock.error().code() == ErrorCode::AlreadyExists) {
+        return Error(ErrorCode::AlreadyExists, "home in use: " + home);
+    }
+    return lock;
+}
 
 }  // namespace
 
-// TODO(later): the store itself (checksums, formats, every file) by the storage room's doctor.
-Result<std::vector<HomeFinding>> check_home(const std::string& home, const Settings& settings) {
-    const std::unique_ptr<Files> files = make_posix_files();
-    return HomeCheck(*files, home, settings).run();
+Result<std::vector<HomeFinding>> check_home(const std::string& home, const Settings& settings,
+                                            Files& files, const Clock& clock) {
+    ASSIGN_OR_RETURN(auto obstacle, find_obstacle(home, files));
+    if (obstacle) {
+        return std::vector<HomeFinding>{std::move(*obstacle)};
+    }
+    ASSIGN_OR_RETURN(const auto lock, lock_home(home, files));
+    SilentSink sink;
+    const Log silent(sink, LogLevel::Error);
+    ASSIGN_OR_RETURN(const DoctorReport report,
+                     examine_home(home, settings.reserve_bytes, files, clock, silent));
+    std::vector<HomeFinding> findings;
+    for (const Finding& finding : report.findings) {
+        const bool note = finding.severity == Finding::Severity::Note;
+        findings.push_back(
+            {note ? Severity::Warning : Severity::Error, finding.path, finding.what});
+    }
+    findings.push_back({Severity::Ok, home,
+                        std::to_string(report.files_checked) + " files with " +
+                            std::to_string(report.bytes_checked) + " bytes were read"});
+    return findings;
 }
 
 }  // namespace perdure::node

@@ -2,24 +2,31 @@
 
 /// `perdure doctor`: checks a home that no node uses, and changes nothing.
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
+#include "base/files.h"
 #include "base/result.h"
 #include "node/settings.h"
 
 namespace perdure::node {
 
-enum class Severity { Ok, Warning, Error };
+enum class Severity : std::uint8_t { Ok, Warning, Error };
 
 /// One line of the report.
 struct HomeFinding {
     Severity severity = Severity::Ok;
-    std::string subject;  ///< What was looked at: a file, a limit.
+    std::string subject;  ///< What was looked at: a file, a directory.
     std::string text;     ///< What was found; of a problem also what would mend it.
 };
 
-/// Looks at the directory, its owner, mode, format, lock and disk. Errors: Io (the disk could not be asked).
-Result<std::vector<HomeFinding>> check_home(const std::string& home, const Settings& settings);
+/// Looks at the directory, its owner, mode and format, then reads every byte of the store
+/// (storage/doctor.h). Holds the home's lock meanwhile. The last finding tells how much was read.
+///
+/// Errors: AlreadyExists (`home in use: PATH`), Io (the disk could not be asked). Blocks.
+Result<std::vector<HomeFinding>> check_home(const std::string& home, const Settings& settings,
+                                            Files& files, const Clock& clock);
 
 }  // namespace perdure::node

@@ -1,15 +1,12 @@
 #include "node/control_api.h"
 
-#include <algorithm>
-#include <charconv>
 #include <span>
 #include <utility>
 
 #include "abi/ids.h"
-#include "abi/json_cursor.h"
 #include "abi/quote.h"
 #include "node/control_logs.h"
-#include "node/wire_text.h"
+#include "node/control_requests.h"
 
 namespace perdure::node {
 namespace {
@@ -20,7 +17,9 @@ using transport::HttpResponse;
 using transport::HttpTarget;
 
 HttpResponse json_response(unsigned status, const Json& json) {
-    return {.status = status, .headers = {{"Content-Type", "application/json"}}, .body = json.to_text() + "\n"};
+    return {.status = status,
+            .headers = {{"Content-Type", "application/json"}},
+            .body = json.to_text() + "\n"};
 }
 
 HttpResponse plain_error(unsigned status, ErrorCode code, std::string message) {
@@ -65,24 +64,27 @@ Done<T> answer_json(const Call& call) {
     return answer_with<T>(call, [](const T& value) { return json_response(200, to_json(value)); });
 }
 
-// ---- names that do not exist ------------------------------------------------------------------------------------
+// ---- names that do not exist
+// ------------------------------------------------------------------------------------
 
-HttpResponse not_found_response(const Error& error, std::string_view name, const std::vector<std::string>& known) {
+HttpResponse not_found_response(const Error& error, std::string_view name,
+                                const std::vector<std::string>& known) {
     const std::vector<std::string_view> views(known.begin(), known.end());
     const std::string_view closest = closest_word(name, views);
     if (closest.empty()) {
         return error_response(error);
     }
-    Json body = Json::object({{"code", to_string(error.code())},
-                              {"message", error.message() + "; the closest existing one is " + std::string(closest)},
-                              {"closest", closest}});
+    Json body = Json::object(
+        {{"code", to_string(error.code())},
+         {"message", error.message() + "; the closest existing one is " + std::string(closest)},
+         {"closest", closest}});
     return json_response(http_status(error.code()), Json::object({{"error", std::move(body)}}));
 }
 
 /// Adds the closest name to a NotFound about `name`, which must be one of what `list` lists.
 template <typename Row, typename ListNames>
-void fail_naming_closest(const HttpResponder& responder, const Error& error, const std::string& name, ListNames list,
-                         std::string Row::*field) {
+void fail_naming_closest(const HttpResponder& responder, const Error& error,
+                         const std::string& name, ListNames list, std::string Row::* field) {
     list([responder, error, name, field](Result<std::vector<Row>> rows) {
         std::vector<std::string> names;
         if (rows) {
@@ -94,20 +96,24 @@ void fail_naming_closest(const HttpResponder& responder, const Error& error, con
     });
 }
 
-void fail_about_process(NodeApi& api, const HttpResponder& responder, const Error& error, const std::string& process) {
+void fail_about_process(NodeApi& api, const HttpResponder& responder, const Error& error,
+                        const std::string& process) {
     if (error.code() != ErrorCode::NotFound) {
         return responder.respond(error_response(error));
     }
     fail_naming_closest<ProcessRow>(
-        responder, error, process, [&api](auto done) { api.processes(std::move(done)); }, &ProcessRow::process);
+        responder, error, process, [&api](auto done) { api.processes(std::move(done)); },
+        &ProcessRow::process);
 }
 
-void fail_about_package(NodeApi& api, const HttpResponder& responder, const Error& error, const std::string& package) {
+void fail_about_package(NodeApi& api, const HttpResponder& responder, const Error& error,
+                        const std::string& package) {
     if (error.code() != ErrorCode::NotFound) {
         return responder.respond(error_response(error));
     }
     fail_naming_closest<PackageRow>(
-        responder, error, package, [&api](auto done) { api.packages(std::move(done)); }, &PackageRow::package);
+        responder, error, package, [&api](auto done) { api.packages(std::move(done)); },
+        &PackageRow::package);
 }
 
 /// Answers a call about the process in path element 2.
@@ -139,7 +145,8 @@ bool check_process_id(const Call& call) {
     return true;
 }
 
-// ---- routes -----------------------------------------------------------------------------------------------------
+// ---- routes
+// -----------------------------------------------------------------------------------------------------
 
 void get_healthz(const Call& call) {
     const bool live = call.api->health().live;
@@ -164,32 +171,30 @@ void get_readyz(const Call& call) {
                             .body = std::move(text)});
 }
 
-void get_health(const Call& call) { call.answer(to_json(call.api->health())); }
-void get_version(const Call& call) { call.answer(to_json(call.api->version())); }
-void get_config(const Call& call) { call.answer(Json::object({{"settings", list_of(call.api->config())}})); }
+void get_health(const Call& call) {
+    call.answer(to_json(call.api->health()));
+}
+void get_version(const Call& call) {
+    call.answer(to_json(call.api->version()));
+}
+void get_config(const Call& call) {
+    call.answer(Json::object({{"settings", list_of(call.api->config())}}));
+}
 
 void get_processes(const Call& call) {
-    call.api->processes(answer_with<std::vector<ProcessRow>>(
-        call, [](const auto& rows) { return json_response(200, Json::object({{"processes", list_of(rows)}})); }));
+    call.api->processes(answer_with<std::vector<ProcessRow>>(call, [](const auto& rows) {
+        return json_response(200, Json::object({{"processes", list_of(rows)}}));
+    }));
 }
 
 void get_packages(const Call& call) {
-    call.api->packages(answer_with<std::vector<PackageRow>>(
-        call, [](const auto& rows) { return json_response(200, Json::object({{"packages", list_of(rows)}})); }));
-}
-
-Result<std::string> parse_start(const HttpRequest& request) {
-    ASSIGN_OR_RETURN(const Json document, parse_json(request.body));
-    ASSIGN_OR_RETURN(const JsonCursor directory, JsonCursor(document).member("directory"));
-    ASSIGN_OR_RETURN(const std::string_view path, directory.string());
-    if (!path.starts_with('/')) {
-        return directory.expected("an absolute path");
-    }
-    return std::string(path);
+    call.api->packages(answer_with<std::vector<PackageRow>>(call, [](const auto& rows) {
+        return json_response(200, Json::object({{"packages", list_of(rows)}}));
+    }));
 }
 
 void post_package(const Call& call) {
-    auto directory = parse_start(call.request);
+    auto directory = parse_start_request(call.request.body);
     if (!directory) {
         return call.fail(directory.error());
     }
@@ -201,71 +206,25 @@ void delete_package(const Call& call) {
     if (auto parsed = parse_package_id(package); !parsed) {
         return call.fail(parsed.error());
     }
-    call.api->remove_package(package, [api = call.api, responder = call.responder, package](Result<void> result) {
-        if (!result) {
-            return fail_about_package(*api, responder, result.error(), package);
-        }
-        responder.respond(json_response(200, Json::object({{"package", package}})));
-    });
-}
-
-/// `NAME` as text or `NAME_base64` as bytes; nothing if neither is there.
-Result<std::optional<SharedBytes>> bytes_member(const JsonCursor& object, const std::string& name) {
-    ASSIGN_OR_RETURN(const auto text, object.optional_member(name));
-    ASSIGN_OR_RETURN(const auto encoded, object.optional_member(name + "_base64"));
-    if (text && encoded) {
-        return object.error("give " + name + " or " + name + "_base64, not both");
-    }
-    if (text) {
-        ASSIGN_OR_RETURN(const std::string_view plain, text->string());
-        return std::optional(SharedBytes(plain));
-    }
-    if (!encoded) {
-        return std::optional<SharedBytes>();
-    }
-    ASSIGN_OR_RETURN(const std::string_view letters, encoded->string());
-    auto decoded = base64_decode(letters);
-    if (!decoded) {
-        return encoded->expected("base64");
-    }
-    return std::optional(SharedBytes(ByteView(*decoded)));
-}
-
-Result<SendCommand> parse_send(const HttpRequest& request) {
-    ASSIGN_OR_RETURN(const Json document, parse_json(request.body));
-    const JsonCursor object(document);
-    SendCommand command;
-    ASSIGN_OR_RETURN(const JsonCursor address, object.member("address"));
-    ASSIGN_OR_RETURN(const std::string_view address_text, address.string());
-    command.address = address_text;
-    const bool with_node = command.address.find('@') != std::string::npos;
-    if (with_node) {
-        RETURN_IF_ERROR(parse_address(command.address));
-    } else {
-        RETURN_IF_ERROR(parse_process_id(command.address));
-    }
-    ASSIGN_OR_RETURN(auto body, bytes_member(object, "body"));
-    if (!body) {
-        return object.error("body or body_base64 is missing");
-    }
-    command.body = std::move(*body);
-    ASSIGN_OR_RETURN(command.blob, bytes_member(object, "blob"));
-    ASSIGN_OR_RETURN(command.blob_mime, optional_string(object, "blob_mime"));
-    if (command.blob_mime && !command.blob) {
-        return object.error("blob_mime without a blob");
-    }
-    ASSIGN_OR_RETURN(command.timeout_seconds, optional_u64(object, "timeout_s"));
-    return command;
+    call.api->remove_package(
+        package, [api = call.api, responder = call.responder, package](Result<void> result) {
+            if (!result) {
+                return fail_about_package(*api, responder, result.error(), package);
+            }
+            responder.respond(json_response(200, Json::object({{"package", package}})));
+        });
 }
 
 void post_send(const Call& call) {
-    auto command = parse_send(call.request);
+    auto command = parse_send_request(call.request.body);
     if (!command) {
         return call.fail(command.error());
     }
     const std::string address = command->address;
-    const std::string process = address.substr(address.find('@') + 1);  // npos + 1 is 0: the whole text
-    call.api->send(std::move(*command), [api = call.api, responder = call.responder, process](Result<SendAnswer> result) {
+    const std::string process =
+        address.substr(address.find('@') + 1);  // npos + 1 is 0: the whole text
+    call.api->send(std::move(*command), [api = call.api, responder = call.responder,
+                                         process](Result<SendAnswer> result) {
         if (!result) {
             return fail_about_process(*api, responder, result.error(), process);
         }
@@ -287,9 +246,10 @@ void post_restart(const Call& call) {
 
 void get_state(const Call& call) {
     if (check_process_id(call)) {
-        call.api->show_state(call.element(2), about_process<ProcessStateInfo>(call, [](const ProcessStateInfo& info) {
-                                 return json_response(200, to_json(info));
-                             }));
+        call.api->show_state(call.element(2), about_process<ProcessStateInfo>(
+                                                  call, [](const ProcessStateInfo& info) {
+                                                      return json_response(200, to_json(info));
+                                                  }));
     }
 }
 
@@ -305,7 +265,8 @@ void get_state_bytes(const Call& call) {
     }
     call.api->export_state(
         call.element(2),
-        about_process<std::optional<SharedBytes>>(call, [process = call.element(2)](const auto& bytes) {
+        about_process<std::optional<SharedBytes>>(call, [process =
+                                                             call.element(2)](const auto& bytes) {
             if (!bytes) {
                 return error_response(Error(ErrorCode::NotFound, process + " has no saved state"));
             }
@@ -317,44 +278,9 @@ void get_state_bytes(const Call& call) {
 
 void put_state_bytes(const Call& call) {
     if (check_process_id(call)) {
-        call.api->import_state(call.element(2), SharedBytes(call.request.body), done_about_process(call));
+        call.api->import_state(call.element(2), SharedBytes(call.request.body),
+                               done_about_process(call));
     }
-}
-
-Result<std::uint64_t> number_of(const std::string& name, const std::string& text, std::uint64_t most) {
-    std::uint64_t value = 0;
-    const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc() || end != text.data() + text.size() || value > most) {
-        return Error(ErrorCode::InvalidInput,
-                     name + ": expected an integer from 0 to " + std::to_string(most) + ", got " + quote(text));
-    }
-    return value;
-}
-
-Result<LogQuery> parse_log_query(const HttpTarget& target) {
-    static constexpr std::string_view kNames[] = {"process", "verbosity", "follow", "lines"};
-    LogQuery query;
-    for (const auto& [name, value] : target.query) {
-        if (name == "process") {
-            RETURN_IF_ERROR(parse_process_id(value));
-            query.process = value;
-        } else if (name == "verbosity") {
-            ASSIGN_OR_RETURN(const std::uint64_t verbosity, number_of(name, value, 255));
-            query.verbosity = static_cast<std::uint8_t>(verbosity);
-        } else if (name == "lines") {
-            ASSIGN_OR_RETURN(query.lines_max, number_of(name, value, 1'000'000));
-        } else if (name == "follow" && (value == "true" || value == "false")) {
-            query.until = value == "true" ? LogQuery::Until::Forever : LogQuery::Until::End;
-        } else if (name == "follow") {
-            return Error(ErrorCode::InvalidInput, "follow: expected true or false, got " + quote(value));
-        } else {
-            const std::string_view closest = closest_word(name, kNames);
-            return Error(ErrorCode::InvalidInput,
-                         "unknown parameter " + quote(name) +
-                             (closest.empty() ? std::string() : "; the closest known one is " + std::string(closest)));
-        }
-    }
-    return query;
 }
 
 void get_logs(const Call& call) {
@@ -425,7 +351,8 @@ void dispatch(NodeApi& api, ControlScope scope, HttpRequest request, HttpRespond
     const std::string method = request.method == "HEAD" ? "GET" : request.method;
     std::string allowed;
     for (const Route& route : kRoutes) {
-        const bool offered = scope == ControlScope::Everything || route.least == ControlScope::HealthOnly;
+        const bool offered =
+            scope == ControlScope::Everything || route.least == ControlScope::HealthOnly;
         if (!offered || !matches(route.path, target->path)) {
             continue;
         }

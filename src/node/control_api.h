@@ -2,9 +2,9 @@
 
 /// The control protocol: routes of docs/protocols/control.md onto `NodeApi`, values onto JSON.
 ///
-/// It decides nothing: it parses, calls one method, and turns the answer or error into a response. Where a name does not
-/// exist it adds the closest one that does. It holds no state but the log subscriptions of open streams, each owned by
-/// its stream and ended with it.
+/// It decides nothing: it parses, calls one method, and turns the answer or error into a response.
+/// Where a name does not exist it adds the closest one that does. It holds no state but the log
+/// subscriptions of open streams, each owned by its stream and ended with it.
 
 #include <functional>
 #include <memory>
@@ -17,7 +17,8 @@
 
 namespace perdure::node {
 
-/// Which routes a listener offers: the control socket has all of them, the public port only what needs no right.
+/// Which routes a listener offers: the control socket has all of them, the public port only what
+/// needs no right.
 enum class ControlScope : std::uint8_t {
     Everything,  ///< Whoever can open the socket is root (M-DSK-6).
     HealthOnly,  ///< `/healthz` and `/readyz`; everything else is 404 (M-HSV-48).
@@ -32,7 +33,8 @@ unsigned http_status(ErrorCode code);
 Json error_json(const Error& error);
 transport::HttpResponse error_response(const Error& error);
 
-/// The wire form of values, also used by the command line for `--json` and for reading answers back.
+/// The wire form of values, also used by the command line for `--json` and for reading answers
+/// back.
 Json to_json(const ProcessRow& row);
 Json to_json(const PackageRow& row);
 Json to_json(const StartedPackage& started);

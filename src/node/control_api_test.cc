@@ -35,14 +35,18 @@ struct ControlApiTest : testing::Test {
         server.reset();
         transport::HttpServerOptions options;
         options.unix_path = folder + "/control.sock";
-        auto opened = transport::HttpServer::open(options, clock, make_control_handler(node, scope));
+        auto opened =
+            transport::HttpServer::open(options, clock, make_control_handler(node, scope));
         ASSERT_TRUE(opened) << opened.error().message();
         server = std::move(opened).value();
         server->start();
     }
     HttpResponse call(std::string method, std::string target, std::string body = {}) {
         auto answer = transport::HttpClient({.unix_path = folder + "/control.sock"})
-                          .exchange({.method = std::move(method), .target = std::move(target), .headers = {}, .body = std::move(body)});
+                          .exchange({.method = std::move(method),
+                                     .target = std::move(target),
+                                     .headers = {},
+                                     .body = std::move(body)});
         EXPECT_TRUE(answer) << answer.error().message();
         return answer ? *answer : HttpResponse{};
     }
@@ -84,39 +88,48 @@ TEST_F(ControlApiTest, ProcessesShowEveryColumn) {
     const Json document = parse_json(answer.body).value();
     const Json::Array& rows = *document.find("processes")->as_array();
     ASSERT_EQ(rows.size(), 2u);
-    EXPECT_EQ(rows[0].to_text(),
-              R"({"process":"counter:counter:sys","phase":"waiting","restarts":3,"mailbox_messages":4,"mailbox_bytes":5,)"
-              R"("memory_bytes":1114112,"cpu_ns":7000000,"state_bytes":8,"seen":9,"durable":10})");
+    EXPECT_EQ(
+        rows[0].to_text(),
+        R"({"process":"counter:counter:sys","phase":"waiting","restarts":3,"mailbox_messages":4,"mailbox_bytes":5,)"
+        R"("memory_bytes":1114112,"cpu_ns":7000000,"state_bytes":8,"seen":9,"durable":10})");
 }
 
 TEST_F(ControlApiTest, PackagesAreListed) {
-    EXPECT_EQ(call("GET", "/v1/packages").body,
-              R"({"packages":[{"package":"counter:sys","version":"1.2.0","processes":["counter:counter:sys"]},)"
-              R"({"package":"tools:pub.os","version":"","processes":["echo:tools:pub.os"]}]})"
-              "\n");
+    EXPECT_EQ(
+        call("GET", "/v1/packages").body,
+        R"({"packages":[{"package":"counter:sys","version":"1.2.0","processes":["counter:counter:sys"]},)"
+        R"({"package":"tools:pub.os","version":"","processes":["echo:tools:pub.os"]}]})"
+        "\n");
 }
 
 TEST_F(ControlApiTest, APackageIsStartedFromAnAbsoluteDirectory) {
     EXPECT_EQ(call("POST", "/v1/packages", R"({"directory":"/p/counter"})").body,
-              R"({"package":"counter:sys","processes":["counter:counter:sys"],"replaced":true})" "\n");
+              R"({"package":"counter:sys","processes":["counter:counter:sys"],"replaced":true})"
+              "\n");
     EXPECT_THAT(node.calls(), ElementsAre("start_package /p/counter"));
-    EXPECT_THAT(error(call("POST", "/v1/packages", R"({"directory":"counter"})"), 400, "invalid_input"),
-                HasSubstr("$.directory"));
-    EXPECT_THAT(error(call("POST", "/v1/packages", R"({})"), 400, "invalid_input"), HasSubstr("directory"));
-    EXPECT_THAT(error(call("POST", "/v1/packages", "no json"), 400, "invalid_input"), HasSubstr("line 1"));
+    EXPECT_THAT(
+        error(call("POST", "/v1/packages", R"({"directory":"counter"})"), 400, "invalid_input"),
+        HasSubstr("$.directory"));
+    EXPECT_THAT(error(call("POST", "/v1/packages", R"({})"), 400, "invalid_input"),
+                HasSubstr("directory"));
+    EXPECT_THAT(error(call("POST", "/v1/packages", "no json"), 400, "invalid_input"),
+                HasSubstr("line 1"));
 }
 
 TEST_F(ControlApiTest, APackageIsRemovedByItsId) {
     EXPECT_EQ(call("DELETE", "/v1/packages/counter:sys").body, "{\"package\":\"counter:sys\"}\n");
     EXPECT_THAT(error(call("DELETE", "/v1/packages/conter:sys"), 404, "not_found"),
                 HasSubstr("the closest existing one is counter:sys"));
-    EXPECT_THAT(error(call("DELETE", "/v1/packages/counter"), 400, "invalid_input"), HasSubstr("MissingField"));
+    EXPECT_THAT(error(call("DELETE", "/v1/packages/counter"), 400, "invalid_input"),
+                HasSubstr("MissingField"));
 }
 
 TEST_F(ControlApiTest, KillAndRestartNameTheirProcess) {
-    EXPECT_EQ(call("POST", "/v1/processes/counter:counter:sys/kill").body, "{\"process\":\"counter:counter:sys\"}\n");
+    EXPECT_EQ(call("POST", "/v1/processes/counter:counter:sys/kill").body,
+              "{\"process\":\"counter:counter:sys\"}\n");
     EXPECT_EQ(call("POST", "/v1/processes/counter%3Acounter%3Asys/restart").status, 200u);
-    EXPECT_THAT(node.calls(), ElementsAre("kill counter:counter:sys", "restart counter:counter:sys"));
+    EXPECT_THAT(node.calls(),
+                ElementsAre("kill counter:counter:sys", "restart counter:counter:sys"));
 }
 
 TEST_F(ControlApiTest, AProcessThatDoesNotExistIsAnsweredWithTheClosestOne) {
@@ -124,18 +137,23 @@ TEST_F(ControlApiTest, AProcessThatDoesNotExistIsAnsweredWithTheClosestOne) {
     EXPECT_EQ(error(answer, 404, "not_found"),
               "no process conter:counter:sys; the closest existing one is counter:counter:sys");
     EXPECT_THAT(answer.body, HasSubstr(R"("closest":"counter:counter:sys")"));
-    EXPECT_EQ(error(call("POST", "/v1/processes/x:y:zzzzzzzzzz/kill"), 404, "not_found"), "no process x:y:zzzzzzzzzz");
+    EXPECT_EQ(error(call("POST", "/v1/processes/x:y:zzzzzzzzzz/kill"), 404, "not_found"),
+              "no process x:y:zzzzzzzzzz");
     for (const char* route : {"/state", "/state/bytes"}) {
-        EXPECT_THAT(error(call("GET", std::string("/v1/processes/ecko:tools:pub.os") + route), 404, "not_found"),
+        EXPECT_THAT(error(call("GET", std::string("/v1/processes/ecko:tools:pub.os") + route), 404,
+                          "not_found"),
                     HasSubstr("echo:tools:pub.os"));
     }
-    EXPECT_THAT(error(call("GET", "/v1/logs?process=ecko:tools:pub.os"), 404, "not_found"), HasSubstr("echo:tools:pub.os"));
-    EXPECT_THAT(error(call("POST", "/v1/send", R"({"address":"our@ecko:tools:pub.os","body":""})"), 404, "not_found"),
+    EXPECT_THAT(error(call("GET", "/v1/logs?process=ecko:tools:pub.os"), 404, "not_found"),
+                HasSubstr("echo:tools:pub.os"));
+    EXPECT_THAT(error(call("POST", "/v1/send", R"({"address":"our@ecko:tools:pub.os","body":""})"),
+                      404, "not_found"),
                 HasSubstr("echo:tools:pub.os"));
 }
 
 TEST_F(ControlApiTest, MalformedProcessIdsAreRefusedBeforeTheNodeIsAsked) {
-    for (const char* target : {"/v1/processes/counter/kill", "/v1/processes/A:b:c/restart", "/v1/processes/a:b:c:d/state"}) {
+    for (const char* target : {"/v1/processes/counter/kill", "/v1/processes/A:b:c/restart",
+                               "/v1/processes/a:b:c:d/state"}) {
         const std::string method = std::string_view(target).ends_with("state") ? "GET" : "POST";
         EXPECT_EQ(call(method, target).status, 400u) << target;
     }
@@ -143,9 +161,12 @@ TEST_F(ControlApiTest, MalformedProcessIdsAreRefusedBeforeTheNodeIsAsked) {
 }
 
 TEST_F(ControlApiTest, SendCarriesBodyBlobAndTime) {
-    EXPECT_EQ(call("POST", "/v1/send",
-                   R"({"address":"our@echo:tools:pub.os","body":"ping","blob_base64":"AP8=","blob_mime":"x/y","timeout_s":5})").body,
-              "{\"outcome\":\"response\",\"body\":\"pong\"}\n");
+    EXPECT_EQ(
+        call(
+            "POST", "/v1/send",
+            R"({"address":"our@echo:tools:pub.os","body":"ping","blob_base64":"AP8=","blob_mime":"x/y","timeout_s":5})")
+            .body,
+        "{\"outcome\":\"response\",\"body\":\"pong\"}\n");
     const SendCommand sent = node.last_send();
     EXPECT_EQ(sent.address, "our@echo:tools:pub.os");
     EXPECT_EQ(sent.body.text(), "ping");
@@ -155,7 +176,9 @@ TEST_F(ControlApiTest, SendCarriesBodyBlobAndTime) {
 }
 
 TEST_F(ControlApiTest, SendWithoutTimeDoesNotWait) {
-    EXPECT_EQ(call("POST", "/v1/send", R"({"address":"echo:tools:pub.os","body_base64":"/w=="})").body, "{\"outcome\":\"sent\"}\n");
+    EXPECT_EQ(
+        call("POST", "/v1/send", R"({"address":"echo:tools:pub.os","body_base64":"/w=="})").body,
+        "{\"outcome\":\"sent\"}\n");
     EXPECT_EQ(node.last_send().body.text(), "\xFF");
     EXPECT_EQ(node.last_send().timeout_seconds, std::nullopt);
 }
@@ -163,15 +186,18 @@ TEST_F(ControlApiTest, SendWithoutTimeDoesNotWait) {
 TEST_F(ControlApiTest, AResponseThatIsNoTextComesAsBase64) {
     node.send_answer.body = SharedBytes(std::string_view("\xFF\xFE"));
     node.send_answer.blob = SharedBytes(std::string_view("b"));
-    EXPECT_EQ(call("POST", "/v1/send", R"({"address":"echo:tools:pub.os","body":"","timeout_s":1})").body,
-              "{\"outcome\":\"response\",\"body_base64\":\"//4=\",\"blob_base64\":\"Yg==\",\"blob_mime\":null}\n");
+    EXPECT_EQ(
+        call("POST", "/v1/send", R"({"address":"echo:tools:pub.os","body":"","timeout_s":1})").body,
+        "{\"outcome\":\"response\",\"body_base64\":\"//"
+        "4=\",\"blob_base64\":\"Yg==\",\"blob_mime\":null}\n");
 }
 
 TEST_F(ControlApiTest, ASendErrorIsAnAnswer) {
     node.send_answer = {};
     node.send_answer.outcome = SendAnswer::Outcome::Timeout;
     node.send_answer.reason = "mailbox full";
-    const HttpResponse answer = call("POST", "/v1/send", R"({"address":"echo:tools:pub.os","body":"","timeout_s":1})");
+    const HttpResponse answer =
+        call("POST", "/v1/send", R"({"address":"echo:tools:pub.os","body":"","timeout_s":1})");
     EXPECT_EQ(answer.status, 200u);
     EXPECT_EQ(answer.body, "{\"outcome\":\"timeout\",\"reason\":\"mailbox full\"}\n");
 }
@@ -191,14 +217,18 @@ TEST_F(ControlApiTest, MalformedSendsSayWhatIsWrong) {
         {R"({"address":"a:b:c","body":"","timeout_s":"5"})", "timeout_s"},
     };
     for (const auto& [body, expected] : cases) {
-        EXPECT_THAT(error(call("POST", "/v1/send", body), 400, "invalid_input"), HasSubstr(expected)) << body;
+        EXPECT_THAT(error(call("POST", "/v1/send", body), 400, "invalid_input"),
+                    HasSubstr(expected))
+            << body;
     }
     EXPECT_TRUE(node.calls().empty());
 }
 
 TEST_F(ControlApiTest, ProcessStateIsShownExportedImportedAndCleared) {
     const std::string base = std::string("/v1/processes/") + FakeNodeApi::kCounter + "/state";
-    EXPECT_EQ(call("GET", base).body, "{\"process\":\"counter:counter:sys\",\"present\":true,\"bytes\":8,\"sha256\":\"5e1f\"}\n");
+    EXPECT_EQ(
+        call("GET", base).body,
+        "{\"process\":\"counter:counter:sys\",\"present\":true,\"bytes\":8,\"sha256\":\"5e1f\"}\n");
     const HttpResponse exported = call("GET", base + "/bytes");
     EXPECT_EQ(exported.body, std::string_view("\x2A\0\0\0\0\0\0\xFF", 8));
     EXPECT_EQ(transport::find_header(exported.headers, "content-type"), "application/octet-stream");
@@ -206,7 +236,8 @@ TEST_F(ControlApiTest, ProcessStateIsShownExportedImportedAndCleared) {
     EXPECT_EQ(call("GET", base + "/bytes").body, std::string("n\0w", 3));
     EXPECT_EQ(call("DELETE", base).status, 200u);
     EXPECT_EQ(call("GET", base).body, "{\"process\":\"counter:counter:sys\",\"present\":false}\n");
-    EXPECT_EQ(error(call("GET", base + "/bytes"), 404, "not_found"), "counter:counter:sys has no saved state");
+    EXPECT_EQ(error(call("GET", base + "/bytes"), 404, "not_found"),
+              "counter:counter:sys has no saved state");
 }
 
 TEST_F(ControlApiTest, AnEmptyStateIsPresent) {
@@ -227,10 +258,12 @@ TEST_F(ControlApiTest, KeptLogLinesComeInOrderAndEnd) {
     own.source = "node";
     own.text = "disk_full";
     node.lines = {print, own};
-    EXPECT_THAT(log_lines("/v1/logs?process=counter:counter:sys&verbosity=2&lines=7"),
-                ElementsAre(R"({"time":"1970-01-01T00:00:00.000Z","origin":"print","verbosity":1,"source":"counter:counter:sys","text":"counter: 1)"
-                            "\xEF\xBF\xBD\"}",
-                            R"({"time":"1970-01-01T00:00:00.000Z","origin":"node","level":"warn","source":"node","text":"disk_full"})"));
+    EXPECT_THAT(
+        log_lines("/v1/logs?process=counter:counter:sys&verbosity=2&lines=7"),
+        ElementsAre(
+            R"({"time":"1970-01-01T00:00:00.000Z","origin":"print","verbosity":1,"source":"counter:counter:sys","text":"counter: 1)"
+            "\xEF\xBF\xBD\"}",
+            R"({"time":"1970-01-01T00:00:00.000Z","origin":"node","level":"warn","source":"node","text":"disk_full"})"));
     EXPECT_EQ(node.last_query().verbosity, 2);
     EXPECT_EQ(node.last_query().lines_max, 7u);
     EXPECT_EQ(node.last_query().until, LogQuery::Until::End);
@@ -238,7 +271,8 @@ TEST_F(ControlApiTest, KeptLogLinesComeInOrderAndEnd) {
 
 TEST_F(ControlApiTest, FollowedLogsGoOnUntilTheirReceiverEnds) {
     node.lines = {LogLine{}};
-    auto lines = std::async(std::launch::async, [this] { return log_lines("/v1/logs?follow=true"); });
+    auto lines =
+        std::async(std::launch::async, [this] { return log_lines("/v1/logs?follow=true"); });
     LogLine line;
     line.text = "later";
     while (!node.print(line)) {
@@ -254,7 +288,8 @@ TEST_F(ControlApiTest, FollowedLogsGoOnUntilTheirReceiverEnds) {
 TEST_F(ControlApiTest, ASubscriptionEndsWhenItsClientLeaves) {
     node.lines = {LogLine{}};
     auto answer = transport::HttpClient({.unix_path = folder + "/control.sock"})
-                      .stream({.target = "/v1/logs?follow=true"}, [](std::string_view) { return transport::OnLine::Stop; });
+                      .stream({.target = "/v1/logs?follow=true"},
+                              [](std::string_view) { return transport::OnLine::Stop; });
     EXPECT_TRUE(answer);
     while (node.subscriptions() != 0) {
         std::this_thread::yield();
@@ -265,7 +300,8 @@ TEST_F(ControlApiTest, ASubscriptionEndsWhenItsClientLeaves) {
 TEST_F(ControlApiTest, ASubscriptionEndsWhenTheServerStops) {
     auto lines = std::async(std::launch::async, [this] {
         return transport::HttpClient({.unix_path = folder + "/control.sock"})
-            .stream({.target = "/v1/logs?follow=true"}, [](std::string_view) { return transport::OnLine::Continue; });
+            .stream({.target = "/v1/logs?follow=true"},
+                    [](std::string_view) { return transport::OnLine::Continue; });
     });
     while (node.subscriptions() == 0) {
         std::this_thread::yield();
@@ -286,7 +322,9 @@ TEST_F(ControlApiTest, BadLogParametersAreNamed) {
         {"process=counter", "MissingField"},
     };
     for (const auto& [query, expected] : cases) {
-        EXPECT_THAT(error(call("GET", std::string("/v1/logs?") + query), 400, "invalid_input"), HasSubstr(expected)) << query;
+        EXPECT_THAT(error(call("GET", std::string("/v1/logs?") + query), 400, "invalid_input"),
+                    HasSubstr(expected))
+            << query;
     }
 }
 
@@ -298,7 +336,8 @@ TEST_F(ControlApiTest, HealthFollowsTheNode) {
     const HttpResponse answer = call("GET", "/readyz");
     EXPECT_EQ(answer.status, 503u);
     EXPECT_EQ(answer.body, "disk_full\n");
-    EXPECT_EQ(call("GET", "/v1/health").body, "{\"live\":true,\"ready\":false,\"reasons\":[\"disk_full\"]}\n");
+    EXPECT_EQ(call("GET", "/v1/health").body,
+              "{\"live\":true,\"ready\":false,\"reasons\":[\"disk_full\"]}\n");
     node.node_health = {.live = false, .ready = false, .reasons = {"stopping"}};
     EXPECT_EQ(call("GET", "/healthz").status, 503u);
     EXPECT_EQ(call("HEAD", "/healthz").status, 503u);
@@ -306,7 +345,8 @@ TEST_F(ControlApiTest, HealthFollowsTheNode) {
 
 TEST_F(ControlApiTest, VersionConfigAndShutdown) {
     EXPECT_EQ(call("GET", "/v1/version").body,
-              "{\"version\":\"0.1.0\",\"commit\":\"abc1234\",\"engine\":\"mock 1\",\"store_format\":1}\n");
+              "{\"version\":\"0.1.0\",\"commit\":\"abc1234\",\"engine\":\"mock "
+              "1\",\"store_format\":1}\n");
     EXPECT_EQ(call("GET", "/v1/config").body,
               "{\"settings\":[{\"key\":\"home\",\"value\":\"/h\",\"origin\":\"flag --home\"},"
               "{\"key\":\"workers\",\"value\":\"2\",\"origin\":\"default\"}]}\n");
@@ -315,7 +355,8 @@ TEST_F(ControlApiTest, VersionConfigAndShutdown) {
 }
 
 TEST_F(ControlApiTest, UnknownRoutesAndMethodsAreRefused) {
-    for (const char* target : {"/", "/v1", "/v1/", "/v1/processes/", "/v2/processes", "/v1/processes/a:b:c/kil", "/v1/processes/a:b:c/kill/x"}) {
+    for (const char* target : {"/", "/v1", "/v1/", "/v1/processes/", "/v2/processes",
+                               "/v1/processes/a:b:c/kil", "/v1/processes/a:b:c/kill/x"}) {
         error(call("GET", target), 404, "not_found");
     }
     const HttpResponse answer = call("DELETE", "/v1/processes/a:b:c/kill");
@@ -337,14 +378,18 @@ TEST_F(ControlApiTest, ThePublicPortOffersHealthOnly) {
 
 TEST_F(ControlApiTest, EveryErrorCodeHasItsStatus) {
     const std::pair<ErrorCode, unsigned> codes[] = {
-        {ErrorCode::NotFound, 404},    {ErrorCode::AlreadyExists, 409}, {ErrorCode::InvalidInput, 400},
-        {ErrorCode::NotPermitted, 403}, {ErrorCode::TimedOut, 504},     {ErrorCode::Unreachable, 502},
-        {ErrorCode::Overloaded, 503},  {ErrorCode::Corrupt, 500},       {ErrorCode::Unsupported, 501},
-        {ErrorCode::Cancelled, 503},   {ErrorCode::Io, 500},
+        {ErrorCode::NotFound, 404},     {ErrorCode::AlreadyExists, 409},
+        {ErrorCode::InvalidInput, 400}, {ErrorCode::NotPermitted, 403},
+        {ErrorCode::TimedOut, 504},     {ErrorCode::Unreachable, 502},
+        {ErrorCode::Overloaded, 503},   {ErrorCode::Corrupt, 500},
+        {ErrorCode::Unsupported, 501},  {ErrorCode::Cancelled, 503},
+        {ErrorCode::Io, 500},
     };
     for (const auto& [code, status] : codes) {
         node.failure = Error(code, "because");
-        EXPECT_EQ(error(call("POST", "/v1/packages", R"({"directory":"/x"})"), status, to_string(code)), "because");
+        EXPECT_EQ(
+            error(call("POST", "/v1/packages", R"({"directory":"/x"})"), status, to_string(code)),
+            "because");
     }
 }
 

@@ -36,8 +36,8 @@ std::string_view outcome_name(SendAnswer::Outcome outcome) {
 }  // namespace
 
 Json error_json(const Error& error) {
-    return Json::object(
-        {{"error", Json::object({{"code", to_string(error.code())}, {"message", to_utf8(error.message())}})}});
+    return Json::object({{"error", Json::object({{"code", to_string(error.code())},
+                                                 {"message", to_utf8(error.message())}})}});
 }
 
 Json to_json(const ProcessRow& row) {
@@ -54,7 +54,9 @@ Json to_json(const ProcessRow& row) {
 }
 
 Json to_json(const PackageRow& row) {
-    return Json::object({{"package", row.package}, {"version", row.version}, {"processes", strings(row.processes)}});
+    return Json::object({{"package", row.package},
+                         {"version", row.version},
+                         {"processes", strings(row.processes)}});
 }
 
 Json to_json(const StartedPackage& started) {
@@ -102,11 +104,13 @@ Json to_json(const LogLine& line) {
 }
 
 Json to_json(const SettingRow& row) {
-    return Json::object({{"key", row.key}, {"value", to_utf8(row.value)}, {"origin", to_utf8(row.origin)}});
+    return Json::object(
+        {{"key", row.key}, {"value", to_utf8(row.value)}, {"origin", to_utf8(row.origin)}});
 }
 
 Json to_json(const Health& health) {
-    return Json::object({{"live", health.live}, {"ready", health.ready}, {"reasons", strings(health.reasons)}});
+    return Json::object(
+        {{"live", health.live}, {"ready", health.ready}, {"reasons", strings(health.reasons)}});
 }
 
 Json to_json(const VersionInfo& version) {

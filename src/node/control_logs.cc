@@ -11,8 +11,9 @@ namespace {
 
 using transport::HttpStream;
 
-/// What the receiver writes to. Lines may come before the stream is open, because an error of the subscription must
-/// still be able to become the status; there are at most as many of them as the node keeps.
+/// What the receiver writes to. Lines may come before the stream is open, because an error of the
+/// subscription must still be able to become the status; there are at most as many of them as the
+/// node keeps.
 ///
 /// Shared by the receiver and the handler, neither of which outlives the other for sure.
 class LogPipe {
@@ -77,18 +78,21 @@ private:
 
 }  // namespace
 
-Result<void> stream_logs(NodeApi& api, const LogQuery& query, const transport::HttpResponder& responder) {
+Result<void> stream_logs(NodeApi& api, const LogQuery& query,
+                         const transport::HttpResponder& responder) {
     const auto pipe = std::make_shared<LogPipe>();
-    auto opened = api.logs(query, {.line = [pipe](const LogLine& line) { pipe->write(to_json(line)); },
-                                              .end = [pipe](Result<void> how) { pipe->end(std::move(how)); }});
+    auto opened =
+        api.logs(query, {.line = [pipe](const LogLine& line) { pipe->write(to_json(line)); },
+                         .end = [pipe](Result<void> how) { pipe->end(std::move(how)); }});
     if (!opened) {
         return std::move(opened).error();
     }
-    HttpStream stream =
-        responder.begin_stream({.status = 200, .headers = {{"Content-Type", "application/x-ndjson"}}});
+    HttpStream stream = responder.begin_stream(
+        {.status = 200, .headers = {{"Content-Type", "application/x-ndjson"}}});
     pipe->open(stream);
-    // The function owns the subscription and is dropped after its one call: never inside the receiver, because a
-    // stream that ends is let go on the server's thread. Shared only because functions must be copyable.
+    // The function owns the subscription and is dropped after its one call: never inside the
+    // receiver, because a stream that ends is let go on the server's thread. Shared only because
+    // functions must be copyable.
     const std::shared_ptr<LogSubscription> subscription = std::move(opened).value();
     stream.on_gone([subscription] {});
     return {};

@@ -1,6 +1,7 @@
 #pragma once
 
-/// A node for tests of the control protocol and the command line: two processes in memory, no kernel. Tests only.
+/// A node for tests of the control protocol and the command line: two processes in memory, no
+/// kernel. Tests only.
 
 #include <algorithm>
 #include <map>
@@ -92,7 +93,8 @@ public:
     }
     void remove_package(std::string package, Done<void> done) override {
         note("remove_package " + package);
-        const bool known = std::ranges::any_of(package_rows, [&](const auto& row) { return row.package == package; });
+        const bool known = std::ranges::any_of(
+            package_rows, [&](const auto& row) { return row.package == package; });
         answer(known, "no package " + package, done);
     }
     void send(SendCommand command, Done<SendAnswer> done) override {
@@ -180,7 +182,8 @@ private:
 
     void note(std::string call) { calls_.lock()->push_back(std::move(call)); }
     bool has(const std::string& process) const {
-        return std::ranges::any_of(rows, [&](const ProcessRow& row) { return row.process == process; });
+        return std::ranges::any_of(rows,
+                                   [&](const ProcessRow& row) { return row.process == process; });
     }
     void about(std::string_view verb, const std::string& process, const Done<void>& done) {
         note(std::string(verb) + " " + process);

@@ -14,7 +14,8 @@
 namespace perdure::node {
 namespace {
 
-constexpr std::size_t kFileBytesLeast = 4096;  // a file holds at least one line of any length we write
+constexpr std::size_t kFileBytesLeast =
+    4096;  // a file holds at least one line of any length we write
 
 spdlog::level::level_enum level_of(LogLevel level) {
     switch (level) {
@@ -30,8 +31,8 @@ spdlog::level::level_enum level_of(LogLevel level) {
 class SpdlogSink final : public LogSink {
 public:
     explicit SpdlogSink(std::unique_ptr<spdlog::sinks::sink> sink) : sink_(std::move(sink)) {
-        sink_->set_formatter(std::make_unique<spdlog::pattern_formatter>("%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v",
-                                                                         spdlog::pattern_time_type::utc));
+        sink_->set_formatter(std::make_unique<spdlog::pattern_formatter>(
+            "%Y-%m-%dT%H:%M:%S.%eZ %^%-5l%$ %v", spdlog::pattern_time_type::utc));
     }
     void write(LogLevel level, std::string_view line) override {
         try {
@@ -72,7 +73,8 @@ Result<std::unique_ptr<LogSink>> make_file_sink(const LogFileOptions& options) {
     const auto file_bytes = std::max<std::size_t>(options.log_bytes_max / files, kFileBytesLeast);
     try {
         // spdlog counts the files besides the current one.
-        auto sink = std::make_unique<spdlog::sinks::rotating_file_sink_mt>(options.path, file_bytes, files - 1);
+        auto sink = std::make_unique<spdlog::sinks::rotating_file_sink_mt>(options.path, file_bytes,
+                                                                           files - 1);
         return std::unique_ptr<LogSink>(std::make_unique<SpdlogSink>(std::move(sink)));
     } catch (const std::exception& failure) {
         return Error(ErrorCode::Io, options.path + ": " + failure.what());

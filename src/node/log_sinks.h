@@ -1,6 +1,7 @@
 #pragma once
 
-/// Where the node's own log lines go: the error stream of a terminal, rotating files in the home, or both.
+/// Where the node's own log lines go: the error stream of a terminal, rotating files in the home,
+/// or both.
 
 #include <cstddef>
 #include <cstdint>
@@ -18,13 +19,14 @@ namespace perdure::node {
 std::unique_ptr<LogSink> make_stderr_sink(Colours colours);
 
 struct LogFileOptions {
-    std::string path;  ///< `<home>/log/node.log`; its directory is made if need be, older files get `.1`, `.2`, …
+    std::string path;  ///< `<home>/log/node.log`; its directory is made if need be, older files get
+                       ///< `.1`, `.2`, …
     std::uint64_t log_bytes_max = 16'000'000;  ///< Over all files together.
     std::uint64_t log_files = 4;               ///< At least 1.
 };
-/// Lines in files of `log_bytes_max / log_files` bytes each; a full one is renamed, the oldest removed. A line is
-/// written to the operating system at once and never synced. A disk that refuses a line loses that line only.
-/// Errors: Io.
+/// Lines in files of `log_bytes_max / log_files` bytes each; a full one is renamed, the oldest
+/// removed. A line is written to the operating system at once and never synced. A disk that refuses
+/// a line loses that line only. Errors: Io.
 Result<std::unique_ptr<LogSink>> make_file_sink(const LogFileOptions& options);
 
 /// Hands each line to all of `sinks`, in their order.

@@ -33,7 +33,8 @@ TEST_F(LogSinkTest, ALineInTheFileHasTimeLevelAndText) {
     auto sink = make_file_sink({.path = path});
     ASSERT_TRUE(sink) << sink.error().message();
     (*sink)->write(LogLevel::Warn, "disk_full reserve_bytes=5");
-    EXPECT_THAT(content(path), testing::MatchesRegex("....-..-..T..:..:...*Z warn.* disk_full reserve_bytes=5\n"));
+    EXPECT_THAT(content(path),
+                testing::MatchesRegex("....-..-..T..:..:...*Z warn.* disk_full reserve_bytes=5\n"));
 }
 
 TEST_F(LogSinkTest, FilesRotateAndStayWithinTheirLimits) {

@@ -164,6 +164,7 @@ Result<std::unique_ptr<Node>> Node::start(LoadedSettings settings, NodeWorld wor
     StorageOptions storage;
     storage.durability = durability_of(values.durability);
     storage.limits = log_limits(values);
+    storage.faults = world.faults;
     storage.fatal = [log = *parts->log, end = world.end](const std::string& why) {
         log.error("sync_failed", LogField("cause", why),
                   LogField("cure", "the node ends at once; check the disk, then start again: it recovers from its log"));

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "node/node_api.h"
 #include "node/settings.h"
+#include "storage/log.h"
 
 namespace perdure::node {
 
@@ -25,6 +26,8 @@ struct NodeWorld {
     Files& files;
     /// Lines of the node itself, besides the log file and `perdure logs`.
     LogSink& console;
+    /// Left empty except by suites that show that they find a loss.
+    LogFaultsForTest faults;
     /// Called once when the node has to end: by command or signal with 0, after a failed sync with 74.
     std::function<void(int status, const std::string& why)> end;
 };

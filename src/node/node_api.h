@@ -5,13 +5,15 @@
 /// The node implements it; `control_api.h` maps HTTP to it; tests put a fake behind it.
 ///
 /// Rules for every method:
-///   1. Thread: any. None blocks: an answer that has to wait arrives through its callback, exactly once, on any
+///   1. Thread: any. None blocks: an answer that has to wait arrives through its callback, exactly
+///   once, on any
 ///      thread, possibly before the method returns.
 ///   2. An answer that shows something durable has passed the gate when the callback runs (K-267).
-///   3. A callback is never called after `shutdown` has been answered and the node is gone; whoever waits then sees
+///   3. A callback is never called after `shutdown` has been answered and the node is gone; whoever
+///   waits then sees
 ///      the connection end.
-/// Errors common to all: NotFound (the message names the thing), InvalidInput (malformed id), Overloaded (a named limit,
-/// no space on disk), Cancelled (the node is stopping), Io, Corrupt.
+/// Errors common to all: NotFound (the message names the thing), InvalidInput (malformed id),
+/// Overloaded (a named limit, no space on disk), Cancelled (the node is stopping), Io, Corrupt.
 
 #include <cstdint>
 #include <functional>
@@ -34,7 +36,8 @@ using Done = std::function<void(Result<T>)>;
 /// One line of `ps`.
 struct ProcessRow {
     std::string process;  ///< `name:package:publisher`
-    std::string phase;    ///< The kernel's word for where its life stands, for example `running` or `waiting`.
+    std::string phase;    ///< The kernel's word for where its life stands, for example `running` or
+                          ///< `waiting`.
     std::uint64_t restarts = 0;  ///< Since the node started.
     std::uint64_t mailbox_messages = 0;
     std::uint64_t mailbox_bytes = 0;
@@ -72,7 +75,8 @@ struct SendAnswer {
         Sent,      ///< No Response was asked for; the message was taken by the target's mailbox.
         Response,  ///< `body` and `blob` are the Response's.
         Offline,   ///< Send error.
-        Timeout,   ///< Send error; `reason` says whether the time was up, the mailbox was full, or the target ended.
+        Timeout,   ///< Send error; `reason` says whether the time was up, the mailbox was full, or
+                   ///< the target ended.
     };
     Outcome outcome = Outcome::Sent;
     SharedBytes body;
@@ -84,41 +88,47 @@ struct SendAnswer {
 /// What `process-state show` tells.
 struct ProcessStateInfo {
     std::string process;
-    bool present = false;        ///< False: never saved, or cleared. An empty saved state is present with 0 bytes.
+    bool present =
+        false;  ///< False: never saved, or cleared. An empty saved state is present with 0 bytes.
     std::uint64_t bytes = 0;
-    std::string sha256;          ///< Lower-case hex of the bytes; empty if not present.
+    std::string sha256;  ///< Lower-case hex of the bytes; empty if not present.
 };
 
 enum class LogOrigin : std::uint8_t {
-    Print,  ///< `print-to-terminal` of a guest, or a print of the kernel about one (K-228 to K-230).
+    Print,  ///< `print-to-terminal` of a guest, or a print of the kernel about one (K-228 to
+            ///< K-230).
     Node,   ///< A line of the node's own log.
 };
 
 struct LogLine {
     WallTime time;
     LogOrigin origin = LogOrigin::Print;
-    std::uint8_t verbosity = 0;           ///< Of a print: its level. 0 for lines of the node.
-    LogLevel level = LogLevel::Info;      ///< Of a line of the node. Info for prints.
-    std::string source;                   ///< Process id of a print; `node` for lines of the node.
+    std::uint8_t verbosity = 0;       ///< Of a print: its level. 0 for lines of the node.
+    LogLevel level = LogLevel::Info;  ///< Of a line of the node. Info for prints.
+    std::string source;               ///< Process id of a print; `node` for lines of the node.
     std::string text;
 };
 
 struct LogQuery {
-    std::string process;          ///< Only lines of this process; empty: all.
-    std::uint8_t verbosity = 0;   ///< Prints above it are left out (K-231).
-    enum class Until : std::uint8_t { End, Forever } until = Until::End;  ///< Forever: go on with new lines.
+    std::string process;         ///< Only lines of this process; empty: all.
+    std::uint8_t verbosity = 0;  ///< Prints above it are left out (K-231).
+    enum class Until : std::uint8_t {
+        End,
+        Forever
+    } until = Until::End;            ///< Forever: go on with new lines.
     std::uint64_t lines_max = 1000;  ///< At most so many of the kept lines, the newest.
 };
 
-/// Receives a subscription's lines. Both functions are called one at a time, in order, on any thread, and must not
-/// block; `end` is called last and once, unless the subscription is destroyed first.
+/// Receives a subscription's lines. Both functions are called one at a time, in order, on any
+/// thread, and must not block; `end` is called last and once, unless the subscription is destroyed
+/// first.
 struct LogReceiver {
     std::function<void(const LogLine&)> line;
     std::function<void(Result<void>)> end;
 };
 
-/// Destroying it ends the subscription: no call to its receiver is running or will come after the destructor returned.
-/// Never destroy it from inside its receiver.
+/// Destroying it ends the subscription: no call to its receiver is running or will come after the
+/// destructor returned. Never destroy it from inside its receiver.
 class LogSubscription {
 public:
     virtual ~LogSubscription() = default;
@@ -144,8 +154,8 @@ public:
     virtual void processes(Done<std::vector<ProcessRow>> done) = 0;
     virtual void packages(Done<std::vector<PackageRow>> done) = 0;
 
-    /// Installs the package in `directory` (absolute) and starts its processes; replaces an installed one of that id.
-    /// Errors: InvalidInput (manifest, component), NotPermitted.
+    /// Installs the package in `directory` (absolute) and starts its processes; replaces an
+    /// installed one of that id. Errors: InvalidInput (manifest, component), NotPermitted.
     virtual void start_package(std::string directory, Done<StartedPackage> done) = 0;
     /// Ends the processes of `package` and removes it. Process state stays (M-STA-2).
     virtual void remove_package(std::string package, Done<void> done) = 0;
@@ -153,7 +163,8 @@ public:
     /// One Request in the terminal's name. A send error is an answer, not an error of the call.
     virtual void send(SendCommand command, Done<SendAnswer> done) = 0;
     virtual void kill(std::string process, Done<void> done) = 0;
-    /// Ends the running instance, without its exit behaviour, and starts a new one with the saved state.
+    /// Ends the running instance, without its exit behaviour, and starts a new one with the saved
+    /// state.
     virtual void restart(std::string process, Done<void> done) = 0;
 
     virtual void show_state(std::string process, Done<ProcessStateInfo> done) = 0;
@@ -163,7 +174,8 @@ public:
     virtual void import_state(std::string process, SharedBytes bytes, Done<void> done) = 0;
     virtual void clear_state(std::string process, Done<void> done) = 0;
 
-    /// Kept lines first, oldest first, then new ones if asked. Errors: NotFound (no such process was ever seen).
+    /// Kept lines first, oldest first, then new ones if asked. Errors: NotFound (no such process
+    /// was ever seen).
     virtual Result<std::unique_ptr<LogSubscription>> logs(LogQuery query, LogReceiver receiver) = 0;
 
     virtual std::vector<SettingRow> config() const = 0;

@@ -18,6 +18,7 @@
 #include "node/log_sinks.h"
 #include "node/node.h"
 #include "node/output_writer.h"
+#include "node/test_hooks.h"
 #include "storage/home.h"
 #include "transport/http_client.h"
 
@@ -72,7 +73,13 @@ int run_in_foreground(const RunOptions& options) {
     const std::unique_ptr<Files> files = make_posix_files();
     const std::unique_ptr<LogSink> console = make_stderr_sink(options.error_colours);
     OutputWriter output(STDOUT_FILENO, kOutputBytesMax);
-    NodeWorld world{clock, *files, *console, [](int status, const std::string&) {
+    const TestHooks hooks = read_test_hooks();
+    const std::unique_ptr<Files> slow_files = with_disk_delay(*files, hooks.disk_delay);
+    if (hooks.any()) {
+        console->write(LogLevel::Warn, "test_hooks_set cure=\"unset the variables PERDURE_TEST_…: this node may lose data\"");
+    }
+    Files& disk = hooks.disk_delay.count() != 0 ? *slow_files : *files;
+    NodeWorld world{clock, disk, *console, hooks.faults, [](int status, const std::string&) {
                         if (status != 0) {
                             _exit(status);  // What is on disk is unknown: nothing more may happen (K-247).
                         }

@@ -29,17 +29,20 @@ enum class Attach : std::uint8_t {
 
 struct RunOptions {
     LoadedSettings settings;
-    std::vector<std::string> package_dirs;  ///< Absolute; installed in this order once the node runs.
+    std::vector<std::string>
+        package_dirs;  ///< Absolute; installed in this order once the node runs.
     Attach attach = Attach::Foreground;
-    Colours output_colours = Colours::Off;  ///< Of standard output: on only for a terminal and without NO_COLOR.
-    Colours error_colours = Colours::Off;   ///< The same for the error stream.
-    std::string program;                    ///< Absolute path of this binary, for starting the detached one.
-    std::vector<std::string> arguments;     ///< What a detached node is started with: `run --home … ` without --detach.
+    Colours output_colours =
+        Colours::Off;  ///< Of standard output: on only for a terminal and without NO_COLOR.
+    Colours error_colours = Colours::Off;  ///< The same for the error stream.
+    std::string program;  ///< Absolute path of this binary, for starting the detached one.
+    std::vector<std::string>
+        arguments;  ///< What a detached node is started with: `run --home … ` without --detach.
 };
 
-/// Runs a node in `options.settings.values.home`. Prints `ready http=HOST:PORT home=PATH` on standard output when ready;
-/// errors are one line on the error stream. Signals HUP, TERM, INT and QUIT end it in order.
-/// Thread: the main thread; once per program.
+/// Runs a node in `options.settings.values.home`. Prints `ready http=HOST:PORT home=PATH` on
+/// standard output when ready; errors are one line on the error stream. Signals HUP, TERM, INT and
+/// QUIT end it in order. Thread: the main thread; once per program.
 int run_node(const RunOptions& options);
 
 /// The version of this program; `perdure version` without a node.

@@ -26,17 +26,20 @@ Error unknown_key(std::string_view key) {
     for (const SettingEntry& entry : setting_table()) {
         keys.emplace_back(entry.key);
     }
-    return Error(ErrorCode::InvalidInput, "unknown setting " + quote(key) + did_you_mean(key, keys));
+    return Error(ErrorCode::InvalidInput,
+                 "unknown setting " + quote(key) + did_you_mean(key, keys));
 }
 
 bool is_group(std::string_view path) {
     return std::ranges::any_of(setting_table(), [path](const SettingEntry& entry) {
-        return entry.key.size() > path.size() && entry.key.starts_with(path) && entry.key[path.size()] == '.';
+        return entry.key.size() > path.size() && entry.key.starts_with(path) &&
+               entry.key[path.size()] == '.';
     });
 }
 
 bool is_text(const SettingEntry& entry) {
-    return !std::holds_alternative<IntegerField>(entry.field) && !std::holds_alternative<PortField>(entry.field) &&
+    return !std::holds_alternative<IntegerField>(entry.field) &&
+           !std::holds_alternative<PortField>(entry.field) &&
            !std::holds_alternative<BooleanField>(entry.field);
 }
 
@@ -53,10 +56,12 @@ public:
         if (!sources_.file_text) {
             return {};
         }
-        ASSIGN_OR_RETURN(const std::string text, expand_placeholders(*sources_.file_text, sources_.environment));
+        ASSIGN_OR_RETURN(const std::string text,
+                         expand_placeholders(*sources_.file_text, sources_.environment));
         ASSIGN_OR_RETURN(const auto settings, parse_settings_file(text, is_group));
         for (const FileSetting& setting : settings) {
-            RETURN_IF_ERROR(add_from_file(setting).with_context("line " + std::to_string(setting.line)));
+            RETURN_IF_ERROR(
+                add_from_file(setting).with_context("line " + std::to_string(setting.line)));
         }
         return {};
     }
@@ -99,9 +104,10 @@ public:
     LoadedSettings finish() {
         for (const SettingEntry& entry : setting_table()) {
             const auto origin = origins_.find(std::string(entry.key));
-            loaded_.rows.push_back({.key = std::string(entry.key),
-                                    .value = value_text(entry, loaded_.values),
-                                    .origin = origin == origins_.end() ? "default" : origin->second});
+            loaded_.rows.push_back(
+                {.key = std::string(entry.key),
+                 .value = value_text(entry, loaded_.values),
+                 .origin = origin == origins_.end() ? "default" : origin->second});
         }
         return std::move(loaded_);
     }
@@ -134,8 +140,9 @@ private:
             return unknown_key(setting.key);
         }
         if (setting.quoted && !is_text(*entry)) {
-            return Error(ErrorCode::InvalidInput, setting.key + ": expected " + expected_words(*entry) +
-                                                      ", got the text " + quote(setting.value));
+            return Error(ErrorCode::InvalidInput, setting.key + ": expected " +
+                                                      expected_words(*entry) + ", got the text " +
+                                                      quote(setting.value));
         }
         RETURN_IF_ERROR(assign(*entry, setting.value, loaded_.values).with_context(setting.key));
         origins_[setting.key] = sources_.file_name + ":" + std::to_string(setting.line);
@@ -154,7 +161,8 @@ private:
         if (integer(smaller) <= integer(larger)) {
             return {};
         }
-        return Error(ErrorCode::InvalidInput, with_origin(smaller) + " is above " + with_origin(larger) +
+        return Error(ErrorCode::InvalidInput, with_origin(smaller) + " is above " +
+                                                  with_origin(larger) +
                                                   "; lower the first or raise the second");
     }
 
@@ -171,8 +179,9 @@ std::vector<SettingDescription> describe_settings() {
     for (const SettingEntry& entry : setting_table()) {
         descriptions.push_back({.key = std::string(entry.key),
                                 .type = type_name(entry),
-                                .default_value = entry.default_words.empty() ? value_text(entry, defaults)
-                                                                             : std::string(entry.default_words),
+                                .default_value = entry.default_words.empty()
+                                                     ? value_text(entry, defaults)
+                                                     : std::string(entry.default_words),
                                 .range = range_text(entry),
                                 .unit = std::string(entry.unit),
                                 .variable = variable_of(entry.key),
@@ -194,7 +203,7 @@ Result<LoadedSettings> load_settings(const SettingSources& sources) {
 Result<std::optional<std::string>> read_settings_file(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     if (!file) {
-        if (errno == ENOENT) {
+        if (errno == ENOENT || errno == ENOTDIR) {
             return std::optional<std::string>();
         }
         return Error(ErrorCode::Io, path + ": " + std::strerror(errno));
@@ -206,7 +215,8 @@ Result<std::optional<std::string>> read_settings_file(const std::string& path) {
         return Error(ErrorCode::Io, path + ": cannot be read; is it a file?");
     }
     if (text.size() > kSettingsFileBytesMax) {
-        return Error(ErrorCode::Overloaded, path + ": longer than " + std::to_string(kSettingsFileBytesMax) + " bytes");
+        return Error(ErrorCode::Overloaded,
+                     path + ": longer than " + std::to_string(kSettingsFileBytesMax) + " bytes");
     }
     return std::optional<std::string>(std::move(text));
 }

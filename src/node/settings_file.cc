@@ -10,7 +10,8 @@
 namespace perdure::node {
 namespace {
 
-/// Walks over the text and knows what is a comment: `#` at the start of a line or after a blank, outside quotes.
+/// Walks over the text and knows what is a comment: `#` at the start of a line or after a blank,
+/// outside quotes.
 class CommentFinder {
 public:
     bool in_comment(char letter) {
@@ -44,11 +45,14 @@ Error at_line(std::size_t line, const std::string& what) {
     return Error(ErrorCode::InvalidInput, "line " + std::to_string(line) + ": " + what);
 }
 
-std::size_t line_of(const YAML::Node& node) { return static_cast<std::size_t>(std::max(node.Mark().line, 0)) + 1; }
+std::size_t line_of(const YAML::Node& node) {
+    return static_cast<std::size_t>(std::max(node.Mark().line, 0)) + 1;
+}
 
 class Flattener {
 public:
-    explicit Flattener(const std::function<bool(std::string_view)>& is_mapping) : is_mapping_(is_mapping) {}
+    explicit Flattener(const std::function<bool(std::string_view)>& is_mapping)
+        : is_mapping_(is_mapping) {}
 
     Result<void> add_mapping(const YAML::Node& mapping, const std::string& prefix) {
         for (const auto& pair : mapping) {
@@ -67,7 +71,8 @@ public:
     std::vector<FileSetting> take() { return std::move(settings_); }
 
 private:
-    Result<void> add_value(const std::string& key, const YAML::Node& key_node, const YAML::Node& value) {
+    Result<void> add_value(const std::string& key, const YAML::Node& key_node,
+                           const YAML::Node& value) {
         if (is_mapping_(key)) {
             if (value.IsMap()) {
                 return add_mapping(value, key + ".");
@@ -77,7 +82,8 @@ private:
             }
             return {};
         }
-        // What is unknown or no scalar is reported by the caller, who knows the closest key: it gets an empty value.
+        // What is unknown or no scalar is reported by the caller, who knows the closest key: it
+        // gets an empty value.
         FileSetting setting{.key = key, .value = {}, .quoted = false, .line = line_of(key_node)};
         if (value.IsScalar()) {
             setting.value = value.Scalar();
@@ -96,7 +102,8 @@ private:
 
 }  // namespace
 
-Result<std::string> expand_placeholders(std::string_view text, const std::map<std::string, std::string>& environment) {
+Result<std::string> expand_placeholders(std::string_view text,
+                                        const std::map<std::string, std::string>& environment) {
     std::string expanded;
     std::set<std::string> missing;
     CommentFinder comments;
@@ -129,15 +136,16 @@ Result<std::string> expand_placeholders(std::string_view text, const std::map<st
     return Error(ErrorCode::InvalidInput, "not set and without a default: " + names);
 }
 
-Result<std::vector<FileSetting>> parse_settings_file(const std::string& text,
-                                                     const std::function<bool(std::string_view)>& is_mapping) {
+Result<std::vector<FileSetting>> parse_settings_file(
+    const std::string& text, const std::function<bool(std::string_view)>& is_mapping) {
     try {
         const YAML::Node document = YAML::Load(text);
         if (document.IsNull()) {
             return std::vector<FileSetting>{};
         }
         if (!document.IsMap()) {
-            return at_line(line_of(document), "expected a mapping of settings, for example `workers: 2`");
+            return at_line(line_of(document),
+                           "expected a mapping of settings, for example `workers: 2`");
         }
         Flattener flattener(is_mapping);
         RETURN_IF_ERROR(flattener.add_mapping(document, ""));

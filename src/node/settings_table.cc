@@ -96,7 +96,8 @@ std::string join(std::span<const std::string_view> words, std::string_view betwe
     return joined;
 }
 
-std::optional<std::size_t> index_of(std::span<const std::string_view> words, std::string_view word) {
+std::optional<std::size_t> index_of(std::span<const std::string_view> words,
+                                    std::string_view word) {
     for (std::size_t index = 0; index < words.size(); ++index) {
         if (words[index] == word) {
             return index;
@@ -125,60 +126,61 @@ struct Overloaded : Cases... {
 
 /// Whether `text` was taken.
 bool take(const SettingEntry& entry, std::string_view text, Settings& settings) {
-    return std::visit(
-        Overloaded{
-            [&](const IntegerField& field) {
-                const auto value = parse_integer(text);
-                if (!value || *value < field.least || *value > field.most) {
-                    return false;
-                }
-                settings.*field.field = *value;
-                return true;
-            },
-            [&](const PortField& field) {
-                const auto value = parse_integer(text);
-                if (text != kAuto && (!value || *value > kPortMax)) {
-                    return false;
-                }
-                settings.*field.field = value;
-                return true;
-            },
-            [&](const BooleanField& field) {
-                if (text != "true" && text != "false") {
-                    return false;
-                }
-                settings.*field.field = text == "true";
-                return true;
-            },
-            [&](const NodeNameField& field) {
-                if (!is_safe_node(text) || text == kOurNode) {
-                    return false;
-                }
-                settings.*field.field = text;
-                return true;
-            },
-            [&](const DurabilityField& field) {
-                const auto index = index_of(kDurabilities, text);
-                if (index) {
-                    settings.*field.field = static_cast<Durability>(*index);
-                }
-                return index.has_value();
-            },
-            [&](const LogLevelField& field) {
-                const auto index = index_of(kLogLevels, text);
-                if (index) {
-                    settings.*field.field = static_cast<LogLevel>(*index);
-                }
-                return index.has_value();
-            },
-            [](const HomeField&) { return false; },
-        },
-        entry.field);
+    return std::visit(Overloaded{
+                          [&](const IntegerField& field) {
+                              const auto value = parse_integer(text);
+                              if (!value || *value < field.least || *value > field.most) {
+                                  return false;
+                              }
+                              settings.*field.field = *value;
+                              return true;
+                          },
+                          [&](const PortField& field) {
+                              const auto value = parse_integer(text);
+                              if (text != kAuto && (!value || *value > kPortMax)) {
+                                  return false;
+                              }
+                              settings.*field.field = value;
+                              return true;
+                          },
+                          [&](const BooleanField& field) {
+                              if (text != "true" && text != "false") {
+                                  return false;
+                              }
+                              settings.*field.field = text == "true";
+                              return true;
+                          },
+                          [&](const NodeNameField& field) {
+                              if (!is_safe_node(text) || text == kOurNode) {
+                                  return false;
+                              }
+                              settings.*field.field = text;
+                              return true;
+                          },
+                          [&](const DurabilityField& field) {
+                              const auto index = index_of(kDurabilities, text);
+                              if (index) {
+                                  settings.*field.field = static_cast<Durability>(*index);
+                              }
+                              return index.has_value();
+                          },
+                          [&](const LogLevelField& field) {
+                              const auto index = index_of(kLogLevels, text);
+                              if (index) {
+                                  settings.*field.field = static_cast<LogLevel>(*index);
+                              }
+                              return index.has_value();
+                          },
+                          [](const HomeField&) { return false; },
+                      },
+                      entry.field);
 }
 
 }  // namespace
 
-std::span<const SettingEntry> setting_table() { return kTable; }
+std::span<const SettingEntry> setting_table() {
+    return kTable;
+}
 
 const SettingEntry* find_setting(std::string_view key) {
     for (const SettingEntry& entry : kTable) {
@@ -192,50 +194,65 @@ const SettingEntry* find_setting(std::string_view key) {
 std::string variable_of(std::string_view key) {
     std::string variable = "PERDURE_";
     for (const char letter : key) {
-        variable += letter == '.' ? '_' : letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 32) : letter;
+        variable += letter == '.'                    ? '_'
+                    : letter >= 'a' && letter <= 'z' ? static_cast<char>(letter - 32)
+                                                     : letter;
     }
     return variable;
 }
 
-std::string_view to_string(Durability durability) { return kDurabilities[static_cast<std::size_t>(durability)]; }
+std::string_view to_string(Durability durability) {
+    return kDurabilities[static_cast<std::size_t>(durability)];
+}
 
 Result<void> assign(const SettingEntry& entry, std::string_view text, Settings& settings) {
     if (take(entry, text, settings)) {
         return {};
     }
-    return Error(ErrorCode::InvalidInput, "expected " + expected_words(entry) + ", got " + quote(text));
+    return Error(ErrorCode::InvalidInput,
+                 "expected " + expected_words(entry) + ", got " + quote(text));
 }
 
 std::string value_text(const SettingEntry& entry, const Settings& settings) {
-    return std::visit(Overloaded{
-                          [&](const IntegerField& field) { return std::to_string(settings.*field.field); },
-                          [&](const PortField& field) {
-                              const auto& port = settings.*field.field;
-                              return port ? std::to_string(*port) : std::string(kAuto);
-                          },
-                          [&](const BooleanField& field) { return std::string(settings.*field.field ? "true" : "false"); },
-                          [&](const NodeNameField& field) { return settings.*field.field; },
-                          [&](const DurabilityField& field) { return std::string(to_string(settings.*field.field)); },
-                          [&](const LogLevelField& field) {
-                              return std::string(kLogLevels[static_cast<std::size_t>(settings.*field.field)]);
-                          },
-                          [&](const HomeField& field) { return settings.*field.field; },
-                      },
-                      entry.field);
+    return std::visit(
+        Overloaded{
+            [&](const IntegerField& field) { return std::to_string(settings.*field.field); },
+            [&](const PortField& field) {
+                const auto& port = settings.*field.field;
+                return port ? std::to_string(*port) : std::string(kAuto);
+            },
+            [&](const BooleanField& field) {
+                return std::string(settings.*field.field ? "true" : "false");
+            },
+            [&](const NodeNameField& field) { return settings.*field.field; },
+            [&](const DurabilityField& field) {
+                return std::string(to_string(settings.*field.field));
+            },
+            [&](const LogLevelField& field) {
+                return std::string(kLogLevels[static_cast<std::size_t>(settings.*field.field)]);
+            },
+            [&](const HomeField& field) { return settings.*field.field; },
+        },
+        entry.field);
 }
 
 std::string expected_words(const SettingEntry& entry) {
     return std::visit(
         Overloaded{
-            [](const IntegerField& field) { return "an integer from " + range_words(field.least, field.most); },
+            [](const IntegerField& field) {
+                return "an integer from " + range_words(field.least, field.most);
+            },
             [](const PortField&) { return "a port from " + range_words(0, kPortMax) + " or auto"; },
             [](const BooleanField&) { return std::string("true or false"); },
             [](const NodeNameField&) {
-                return std::string("a node name of a-z, 0-9, '-' and '.', at most 255 long and not \"our\"");
+                return std::string(
+                    "a node name of a-z, 0-9, '-' and '.', at most 255 long and not \"our\"");
             },
             [](const DurabilityField&) { return "one of " + join(kDurabilities, ", "); },
             [](const LogLevelField&) { return "one of " + join(kLogLevels, ", "); },
-            [](const HomeField&) { return std::string("no value here: use --home or PERDURE_HOME"); },
+            [](const HomeField&) {
+                return std::string("no value here: use --home or PERDURE_HOME");
+            },
         },
         entry.field);
 }
@@ -257,7 +274,8 @@ std::string range_text(const SettingEntry& entry) {
     if (const auto* field = std::get_if<IntegerField>(&entry.field)) {
         return range_words(field->least, field->most);
     }
-    return std::holds_alternative<PortField>(entry.field) ? range_words(0, kPortMax) : std::string();
+    return std::holds_alternative<PortField>(entry.field) ? range_words(0, kPortMax)
+                                                          : std::string();
 }
 
 }  // namespace perdure::node

@@ -14,37 +14,40 @@
 namespace perdure::node {
 
 struct IntegerField {
-    std::uint64_t Settings::*field;
+    std::uint64_t Settings::* field;
     std::uint64_t least;
     std::uint64_t most;
 };
 /// A port, or `auto` for the first free one of a range.
 struct PortField {
-    std::optional<std::uint64_t> Settings::*field;
+    std::optional<std::uint64_t> Settings::* field;
 };
 struct BooleanField {
-    bool Settings::*field;
+    bool Settings::* field;
 };
 struct NodeNameField {
-    std::string Settings::*field;
+    std::string Settings::* field;
 };
 struct DurabilityField {
-    Durability Settings::*field;
+    Durability Settings::* field;
 };
 struct LogLevelField {
-    LogLevel Settings::*field;
+    LogLevel Settings::* field;
 };
 /// Decided before the settings are read: shown, never set.
 struct HomeField {
-    std::string Settings::*field;
+    std::string Settings::* field;
 };
 
 struct SettingEntry {
     std::string_view key;
-    std::variant<IntegerField, PortField, BooleanField, NodeNameField, DurabilityField, LogLevelField, HomeField> field;
+    std::variant<IntegerField, PortField, BooleanField, NodeNameField, DurabilityField,
+                 LogLevelField, HomeField>
+        field;
     std::string_view unit;
     std::string_view flag;
-    std::string_view default_words;  ///< Instead of a value, where the default depends on the machine.
+    std::string_view
+        default_words;  ///< Instead of a value, where the default depends on the machine.
     std::string_view text;
 };
 

@@ -98,7 +98,8 @@ TEST_F(SettingsTest, LaterSourcesWin) {
 
 TEST_F(SettingsTest, AllKindsOfValuesAreRead) {
     sources.file_text =
-        "node_name: my-node.os\nhttp: {port: auto}\nlog: {level: debug, enabled: false, files: 2}\ndurability: memory\n"
+        "node_name: my-node.os\nhttp: {port: auto}\nlog: {level: debug, enabled: false, files: "
+        "2}\ndurability: memory\n"
         "restart_backoff: true\n";
     const Settings settings = values();
     EXPECT_EQ(settings.node_name, "my-node.os");
@@ -118,9 +119,13 @@ TEST_F(SettingsTest, AnEmptyFileIsNoError) {
 
 TEST_F(SettingsTest, AnUnknownKeyNamesTheClosestKnownOne) {
     sources.file_text = "workers: 2\njurnal_bytes_max: 1\n";
-    EXPECT_EQ(error(), "perdure.yaml: line 2: unknown setting \"jurnal_bytes_max\"; the closest known one is journal_bytes_max");
+    EXPECT_EQ(error(),
+              "perdure.yaml: line 2: unknown setting \"jurnal_bytes_max\"; the closest known one "
+              "is journal_bytes_max");
     sources.file_text = "http:\n  prt: 1\n";
-    EXPECT_THAT(error(), HasSubstr("line 2: unknown setting \"http.prt\"; the closest known one is http.port"));
+    EXPECT_THAT(
+        error(),
+        HasSubstr("line 2: unknown setting \"http.prt\"; the closest known one is http.port"));
     sources.file_text = "something_else_entirely: {a: [1, {b: c}]}\n";
     EXPECT_THAT(error(), HasSubstr("unknown setting \"something_else_entirely\""));
 }
@@ -131,16 +136,21 @@ TEST_F(SettingsTest, AnUnknownVariableNamesTheClosestKnownOne) {
 }
 
 TEST_F(SettingsTest, ForeignVariablesAreLeftAlone) {
-    sources.environment = {{"PERDURE_HOME", "x"}, {"PERDURE_SHARE", "y"}, {"PERDURE_TEST_HOOK", "z"}, {"WORKERS", "no"}};
+    sources.environment = {{"PERDURE_HOME", "x"},
+                           {"PERDURE_SHARE", "y"},
+                           {"PERDURE_TEST_HOOK", "z"},
+                           {"WORKERS", "no"}};
     EXPECT_EQ(values().workers, 3u);
 }
 
 TEST_F(SettingsTest, AnErrorNamesPlaceValueAndWhatWouldBeRight) {
     sources.file_text = "\nverbosity: 5\n";
-    EXPECT_EQ(error(), "perdure.yaml: line 2: verbosity: expected an integer from 0 to 4, got \"5\"");
+    EXPECT_EQ(error(),
+              "perdure.yaml: line 2: verbosity: expected an integer from 0 to 4, got \"5\"");
     sources.file_text.reset();
     sources.environment["PERDURE_LOG_LEVEL"] = "loud";
-    EXPECT_EQ(error(), "PERDURE_LOG_LEVEL: expected one of trace, debug, info, warn, error, got \"loud\"");
+    EXPECT_EQ(error(),
+              "PERDURE_LOG_LEVEL: expected one of trace, debug, info, warn, error, got \"loud\"");
     sources.environment.clear();
     sources.flags.push_back({"http.port", "65536", "--http-port"});
     EXPECT_EQ(error(), "--http-port: expected a port from 0 to 65535 or auto, got \"65536\"");
@@ -160,19 +170,22 @@ TEST_F(SettingsTest, IntegersAreTakenWithinTheirRangeOnly) {
         if (field->least > 0) {
             EXPECT_FALSE(assign(entry, std::to_string(field->least - 1), settings)) << entry.key;
         }
-        EXPECT_EQ(settings.*field->field, field->most) << "a refused value changes nothing: " << entry.key;
+        EXPECT_EQ(settings.*field->field, field->most)
+            << "a refused value changes nothing: " << entry.key;
     }
 }
 
 TEST_F(SettingsTest, WrongTypesAreRefused) {
-    for (const char* bad : {"", "-1", "+1", "1.5", "1e3", "0x10", " 1", "1 ", "many", "99999999999999999999"}) {
+    for (const char* bad :
+         {"", "-1", "+1", "1.5", "1e3", "0x10", " 1", "1 ", "many", "99999999999999999999"}) {
         sources.environment["PERDURE_WORKERS"] = bad;
         EXPECT_THAT(error(), HasSubstr("expected an integer")) << bad;
     }
     sources.environment.clear();
-    for (const char* bad : {"workers: [1]", "workers: {a: 1}", "workers:", "workers: \"2\"", "restart_backoff: yes",
-                            "restart_backoff: \"true\"", "http: 80", "http: [1]", "durability: disk", "node_name: My_Node",
-                            "node_name: our", "home: /x", "- 1", "just text", "? [a]\n: b"}) {
+    for (const char* bad :
+         {"workers: [1]", "workers: {a: 1}", "workers:", "workers: \"2\"", "restart_backoff: yes",
+          "restart_backoff: \"true\"", "http: 80", "http: [1]", "durability: disk",
+          "node_name: My_Node", "node_name: our", "home: /x", "- 1", "just text", "? [a]\n: b"}) {
         sources.file_text = bad;
         EXPECT_THAT(error(), HasSubstr("perdure.yaml: line 1: ")) << bad;
     }
@@ -193,13 +206,15 @@ TEST_F(SettingsTest, WhatIsNoYamlIsRefusedWithItsLine) {
 TEST_F(SettingsTest, LimitsThatContradictEachOtherAreNamedWithTheirOrigins) {
     sources.file_text = "journal_bytes_max: 8388608\n";
     EXPECT_EQ(error(),
-              "journal_process_bytes_max 16777216 (default) is above journal_bytes_max 8388608 (perdure.yaml:1); lower the "
+              "journal_process_bytes_max 16777216 (default) is above journal_bytes_max 8388608 "
+              "(perdure.yaml:1); lower the "
               "first or raise the second");
 }
 
 TEST_F(SettingsTest, PlaceholdersTakeVariablesAndDefaults) {
     sources.environment = {{"COUNT", "2"}, {"EMPTY", ""}};
-    sources.file_text = "workers: ${COUNT}\nverbosity: ${LEVEL:3} # ${NOT_SET}\nnode_name: a${EMPTY:b}c\n";
+    sources.file_text =
+        "workers: ${COUNT}\nverbosity: ${LEVEL:3} # ${NOT_SET}\nnode_name: a${EMPTY:b}c\n";
     const Settings settings = values();
     EXPECT_EQ(settings.workers, 2u);
     EXPECT_EQ(settings.verbosity, 3u);
@@ -212,7 +227,8 @@ TEST_F(SettingsTest, AllMissingPlaceholdersAreNamedAtOnce) {
 }
 
 TEST(SettingsPlaceholders, TextWithoutThemIsUnchanged) {
-    for (const char* text : {"", "a: b", "a: $b {c}", "a: ${", "a: b # ${X}", "a: '#' # ${X}", "a: \"x\"#\n"}) {
+    for (const char* text :
+         {"", "a: b", "a: $b {c}", "a: ${", "a: b # ${X}", "a: '#' # ${X}", "a: \"x\"#\n"}) {
         EXPECT_EQ(expand_placeholders(text, {}).value(), text);
     }
     EXPECT_EQ(expand_placeholders("u: ${URL:redis://host:1}", {}).value(), "u: redis://host:1");
@@ -226,16 +242,19 @@ TEST(SettingsFile, AMissingFileIsNothingAndADirectoryAnError) {
 /// docs/how-to/settings.md holds exactly this table between its two marks.
 std::string table_text() {
     std::ostringstream out;
-    out << "| Key | Type | Default | Range | Unit | Variable | Flag | Meaning |\n|---|---|---|---|---|---|---|---|\n";
+    out << "| Key | Type | Default | Range | Unit | Variable | Flag | Meaning "
+           "|\n|---|---|---|---|---|---|---|---|\n";
     for (const SettingDescription& setting : describe_settings()) {
-        const auto code = [](const std::string& text) { return text.empty() ? std::string() : "`" + text + "`"; };
+        const auto code = [](const std::string& text) {
+            return text.empty() ? std::string() : "`" + text + "`";
+        };
         std::string type = setting.type;
         for (std::size_t at = 0; (at = type.find('|', at)) != std::string::npos; at += 2) {
             type.replace(at, 1, "\\|");
         }
-        out << "| `" << setting.key << "` | " << type << " | " << setting.default_value << " | " << setting.range << " | "
-            << setting.unit << " | " << code(setting.variable) << " | " << code(setting.flag) << " | " << setting.text
-            << " |\n";
+        out << "| `" << setting.key << "` | " << type << " | " << setting.default_value << " | "
+            << setting.range << " | " << setting.unit << " | " << code(setting.variable) << " | "
+            << code(setting.flag) << " | " << setting.text << " |\n";
     }
     return out.str();
 }

@@ -8,7 +8,8 @@
 namespace perdure::node {
 namespace {
 
-constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr std::string_view kAlphabet =
+    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 constexpr std::array<int, 256> make_values() {
     std::array<int, 256> values{};
@@ -20,7 +21,9 @@ constexpr std::array<int, 256> make_values() {
 }
 constexpr std::array<int, 256> kValues = make_values();
 
-Error not_base64() { return Error(ErrorCode::InvalidInput, "not base64"); }
+Error not_base64() {
+    return Error(ErrorCode::InvalidInput, "not base64");
+}
 
 /// Bytes of the well-formed sequence at the start of `text` (RFC 3629); 0 if there is none.
 std::size_t sequence_size(std::string_view text) {
@@ -78,7 +81,8 @@ Result<Bytes> base64_decode(std::string_view text) {
         }
         std::uint32_t group = 0;
         for (std::size_t digit = 0; digit < 4; ++digit) {
-            const int value = digit < 4 - padding ? kValues[static_cast<unsigned char>(text[index + digit])] : 0;
+            const int value =
+                digit < 4 - padding ? kValues[static_cast<unsigned char>(text[index + digit])] : 0;
             if (value < 0) {
                 return not_base64();
             }
@@ -122,11 +126,12 @@ std::string format_time(WallTime time) {
     const year_month_day date(day);
     const hh_mm_ss clock(floor<milliseconds>(time - day));
     std::array<char, 80> text;
-    const int size = std::snprintf(text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
-                                   static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
-                                   static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
-                                   static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
-                                   static_cast<int>(clock.subseconds().count()));
+    const int size = std::snprintf(
+        text.data(), text.size(), "%04d-%02u-%02uT%02d:%02d:%02d.%03dZ",
+        static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+        static_cast<unsigned>(date.day()), static_cast<int>(clock.hours().count()),
+        static_cast<int>(clock.minutes().count()), static_cast<int>(clock.seconds().count()),
+        static_cast<int>(clock.subseconds().count()));
     return std::string(text.data(), static_cast<std::size_t>(size));
 }
 

@@ -1,5 +1,7 @@
 #include "storage/committer.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -34,7 +36,8 @@ struct Committer::Batch {
     std::vector<std::uint64_t> large_to_remove;
 };
 
-Committer::Committer(Parts parts, const BatchMark& recovered) : parts_(std::move(parts)), mark_(recovered) {}
+Committer::Committer(Parts parts, const BatchMark& recovered)
+    : parts_(std::move(parts)), mark_(recovered) {}
 
 Committer::~Committer() {
     CHECK(!thread_.joinable(), "the committer was not joined");
@@ -62,12 +65,14 @@ Committer::Batch Committer::cut_batch() {
         if (!batch.entries.empty() && bytes > parts_.log.limits().batch_bytes_max) {
             break;
         }
-        CHECK(batch.entries.empty() || batch.entries.back().number < taken_.front().number, "entries out of order");
+        CHECK(batch.entries.empty() || batch.entries.back().number < taken_.front().number,
+              "entries out of order");
         batch.entries.push_back(std::move(taken_.front()));
         taken_.pop_front();
     }
     batch.mark.previous = mark_.last;
-    batch.mark.last = batch.entries.empty() ? mark_.last : std::max(mark_.last, batch.entries.back().number);
+    batch.mark.last =
+        batch.entries.empty() ? mark_.last : std::max(mark_.last, batch.entries.back().number);
     batch.mark.durable = mark_.durable;
     batch.mark.ceiling = mark_.ceiling;
     if (batch.mark.last.value + kCeilingStep / 2 > batch.mark.ceiling) {
@@ -76,17 +81,20 @@ Committer::Batch Committer::cut_batch() {
     if (parts_.log.faults_.order_broken && batch.entries.size() > 1) {
         // The planted fault: an entry goes into the batch after the one it belongs to.
         taken_.push_front(std::move(batch.entries[batch.entries.size() / 2]));
-        batch.entries.erase(batch.entries.begin() + static_cast<std::ptrdiff_t>(batch.entries.size() / 2));
+        batch.entries.erase(batch.entries.begin() +
+                            static_cast<std::ptrdiff_t>(batch.entries.size() / 2));
     }
     return batch;
 }
 
 void Committer::build(Batch& batch) {
     batch.mark_bytes = encode(batch.mark);
-    batch.changes.push_back({Family::Meta, bytes_of(kMarkKey), ByteView(batch.mark_bytes), ValueFormat::Inline});
+    batch.changes.push_back(
+        {Family::Meta, bytes_of(kMarkKey), ByteView(batch.mark_bytes), ValueFormat::Inline});
     // From the newest entry back: the first change met of a key is its last one (invariant 2).
     std::unordered_set<OverlayKeyView, OverlayHash, OverlayEqual> met;
-    const bool single = batch.entries.size() == 1 && batch.entries.front().entry.changes.size() == 1;
+    const bool single =
+        batch.entries.size() == 1 && batch.entries.front().entry.changes.size() == 1;
     for (auto queued = batch.entries.rbegin(); queued != batch.entries.rend(); ++queued) {
         for (std::size_t i = queued->entry.changes.size(); i-- > 0;) {
             const Change& change = queued->entry.changes[i];
@@ -121,13 +129,15 @@ void Committer::track_large(Batch& batch) {
         std::pair<Family, std::string> name(change.family, std::string(text_of(change.key)));
         if (const auto old = live_large_.find(name); old != live_large_.end()) {
             batch.own_bytes.push_back(large_index_key(old->second));
-            batch.changes.push_back({Family::Meta, bytes_of(batch.own_bytes.back()), {}, ValueFormat::Inline});
+            batch.changes.push_back(
+                {Family::Meta, bytes_of(batch.own_bytes.back()), {}, ValueFormat::Inline});
             batch.large_to_remove.push_back(old->second);
             live_large_.erase(old);
         }
         if (change.format == ValueFormat::LargeReference) {
             const LargeReference reference = decode_large_reference(*change.value).value();
-            const ByteView key = bytes_of(batch.own_bytes.emplace_back(large_index_key(reference.id)));
+            const ByteView key =
+                bytes_of(batch.own_bytes.emplace_back(large_index_key(reference.id)));
             std::string& value = batch.own_bytes.emplace_back(text_of(*change.value));
             value += static_cast<char>(change.family);
             value += name.second;
@@ -154,7 +164,8 @@ Committer::Step Committer::step() {
     const bool power = parts_.log.durability() == Durability::Power;
     const bool raises_ceiling = stalled_->mark.ceiling != mark_.ceiling;
     const bool durable_class = parts_.log.durability() != Durability::Memory;
-    const Step step = write(*stalled_, power || (raises_ceiling && durable_class) ? Sync::Yes : Sync::No);
+    const Step step =
+        write(*stalled_, power || (raises_ceiling && durable_class) ? Sync::Yes : Sync::No);
     if (step == Step::Wrote) {
         stalled_.reset();
     }
@@ -165,7 +176,9 @@ Committer::Step Committer::write(Batch& batch, Sync sync) {
     if (parts_.log.faults_.gate_opens_early) {
         parts_.gate.open(batch.mark.last);  // the planted fault: before anything is on disk
     }
-    const Sync asked = parts_.log.faults_.sync_skipped ? Sync::No : sync;  // the planted fault: published all the same
+    const Sync asked = parts_.log.faults_.sync_skipped
+                           ? Sync::No
+                           : sync;  // the planted fault: published all the same
     while (true) {
         const WriteOutcome outcome = parts_.store.write(batch.changes, asked);
         if (outcome.kind == WriteOutcome::Kind::Done) {
@@ -224,9 +237,11 @@ void Committer::forget_pending(const Batch& batch) {
     while (entry != batch.entries.end()) {
         std::vector<Overlay::node_type> forgotten;  // destroyed outside the lock
         auto inside = parts_.log.inside_->lock();
-        for (std::size_t count = 0; entry != batch.entries.end() && count < kForgottenAtOnce; ++entry) {
+        for (std::size_t count = 0; entry != batch.entries.end() && count < kForgottenAtOnce;
+             ++entry) {
             for (const Change& change : entry->entry.changes) {
-                const auto found = inside->overlay.find(OverlayKeyView{change.family, change.key.view()});
+                const auto found =
+                    inside->overlay.find(OverlayKeyView{change.family, change.key.view()});
                 if (found != inside->overlay.end() && found->second.number <= entry->number) {
                     forgotten.push_back(inside->overlay.extract(found));
                 }
@@ -284,10 +299,12 @@ void Committer::look_for_space() {
         inside->no_space = no_space;
     }
     if (no_space) {
-        parts_.logger.error("space_ran_out", LogField("path", parts_.db_path), LogField("free_bytes", *free),
-                            LogField("reserve_bytes", reserve), LogField("held_off", "new entries"));
+        parts_.logger.error("space_ran_out", LogField("path", parts_.db_path),
+                            LogField("free_bytes", *free), LogField("reserve_bytes", reserve),
+                            LogField("held_off", "new entries"));
     } else {
-        parts_.logger.info("space_returned", LogField("path", parts_.db_path), LogField("free_bytes", *free));
+        parts_.logger.info("space_returned", LogField("path", parts_.db_path),
+                           LogField("free_bytes", *free));
         call_waiters();
     }
 }
@@ -296,7 +313,8 @@ void Committer::write_note(SequenceNumber durable) {
     if (parts_.db_path.empty()) {
         return;
     }
-    // A help for judging damage, never ahead of the truth: no sync, and a failure only makes it less sharp.
+    // A help for judging damage, never ahead of the truth: no sync, and a failure only makes it
+    // less sharp.
     if (!note_) {
         auto opened = parts_.files.open_write(parts_.db_path + "/durable", OpenMode::Keep);
         if (!opened) {
@@ -315,7 +333,8 @@ bool Committer::write_orderly_end() {
     Batch batch = cut_batch();
     batch.mark.orderly = true;
     build(batch);
-    return write(batch, parts_.log.durability() == Durability::Memory ? Sync::No : Sync::Yes) == Step::Wrote;
+    return write(batch, parts_.log.durability() == Durability::Memory ? Sync::No : Sync::Yes) ==
+           Step::Wrote;
 }
 
 void Committer::sync_failed(const std::string& why) {
@@ -331,7 +350,8 @@ void Committer::sync_failed(const std::string& why) {
         inside->committer_idle = false;
         inside->wake.notify_one();
     }
-    parts_.logger.error("sync_failed", LogField("reason", why), LogField("consequence", "the node stops"));
+    parts_.logger.error("sync_failed", LogField("reason", why),
+                        LogField("consequence", "the node stops"));
     for (auto& [ticket, waiter] : waiters) {
         waiter.ready();
     }
@@ -339,7 +359,10 @@ void Committer::sync_failed(const std::string& why) {
 }
 
 void Committer::start() {
-    thread_ = std::thread([this]() noexcept { run(); });
+    thread_ = std::thread([this]() noexcept {
+        pthread_setname_np(pthread_self(), "committer");
+        run();
+    });
 }
 
 void Committer::join() {
@@ -354,7 +377,8 @@ void Committer::wait_for_work() {
         return;
     }
     inside->committer_idle = true;
-    inside->wake.wait_for(inside.lock(), kLookForSpaceEvery, [&] { return !inside->committer_idle; });
+    inside->wake.wait_for(inside.lock(), kLookForSpaceEvery,
+                          [&] { return !inside->committer_idle; });
     inside->committer_idle = false;
 }
 

@@ -1,15 +1,19 @@
 #pragma once
 
-/// Moves the log on: takes what waits, writes it as one batch, syncs, publishes, opens the gate (K-255, K-269).
+/// Moves the log on: takes what waits, writes it as one batch, syncs, publishes, opens the gate
+/// (K-255, K-269).
 ///
-/// While the disk works the next batch collects: group commit without a timer. One thread in production; deterministic
-/// tests call `step()` themselves.
+/// While the disk works the next batch collects: group commit without a timer. One thread in
+/// production; deterministic tests call `step()` themselves.
 ///
 /// Invariants:
-///  1. Batches are written in number order, cut between entries, each as one atomic write with its mark.
+///  1. Batches are written in number order, cut between entries, each as one atomic write with its
+///  mark.
 ///  2. A key that was changed several times within a batch is written once, with its last value.
-///  3. A failed sync is never tried again: nothing leaves any more and the fatal handler is told (K-247).
-///  4. A failed write is tried again with the gate shut for what it holds, until the end of the node.
+///  3. A failed sync is never tried again: nothing leaves any more and the fatal handler is told
+///  (K-247).
+///  4. A failed write is tried again with the gate shut for what it holds, until the end of the
+///  node.
 
 #include <cstdint>
 #include <deque>
@@ -42,7 +46,7 @@ public:
         LargeEntries& large;
         Files& files;
         const Log& logger;
-        std::string db_path;             ///< Where free space is asked for and the note lies; empty: neither.
+        std::string db_path;  ///< Where free space is asked for and the note lies; empty: neither.
         std::function<void(const std::string&)> fatal;
         std::function<void(SequenceNumber)> durable_reached;
         std::function<bool(const Error&)> after_failed_write;
@@ -63,7 +67,8 @@ public:
     /// Writes at most one batch. Thread: the committer's, or the test's.
     Step step();
 
-    /// The mark of an orderly end, synced; after `EntryLog::close` and an Idle step. Thread: as `step`.
+    /// The mark of an orderly end, synced; after `EntryLog::close` and an Idle step. Thread: as
+    /// `step`.
     bool write_orderly_end();
 
     /// Runs `step` until the log is closed and everything is written, then the orderly end.
@@ -101,9 +106,9 @@ private:
     void wait_for_work();
 
     Parts parts_;
-    BatchMark mark_;                             // of the batch written last
-    std::deque<EntryLog::Queued> taken_;         // out of the log's queue, not yet written
-    std::unique_ptr<Batch> stalled_;             // failed to be written; goes first
+    BatchMark mark_;                      // of the batch written last
+    std::deque<EntryLog::Queued> taken_;  // out of the log's queue, not yet written
+    std::unique_ptr<Batch> stalled_;      // failed to be written; goes first
     std::map<std::pair<Family, std::string>, std::uint64_t> live_large_;
     std::unique_ptr<WritableFile> note_;
     Guarded<Counters> counters_;

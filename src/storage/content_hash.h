@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "base/sha256.h"
 
 namespace perdure {
 
@@ -16,21 +17,7 @@ ContentHash content_hash(ByteView bytes);
 /// 64 lower-case hexadecimal digits.
 std::string to_hex(const ContentHash& hash);
 
-/// The same for contents that arrive in parts.
-class ContentHasher {
-public:
-    ContentHasher();
-    ~ContentHasher();
-    ContentHasher(const ContentHasher&) = delete;
-    ContentHasher& operator=(const ContentHasher&) = delete;
-
-    void add(ByteView bytes);
-    /// Once, at the end.
-    ContentHash finish();
-
-private:
-    // libsodium's own object; its header stays out of ours.
-    alignas(64) std::array<Byte, 128> room_;
-};
+/// The same for contents that arrive in parts: `add` any number of times, then `finish` once.
+using ContentHasher = Sha256;
 
 }  // namespace perdure

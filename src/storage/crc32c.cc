@@ -26,7 +26,8 @@ constexpr std::array<std::uint32_t, 256> make_table() {
 constexpr auto kTable = make_table();
 
 #if defined(__x86_64__)
-__attribute__((target("sse4.2"))) std::uint32_t extend_by_hardware(std::uint32_t crc, ByteView bytes) {
+__attribute__((target("sse4.2"))) std::uint32_t extend_by_hardware(std::uint32_t crc,
+                                                                   ByteView bytes) {
     std::uint64_t state = ~crc;
     const Byte* at = bytes.data();
     std::size_t left = bytes.size();

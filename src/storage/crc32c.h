@@ -1,6 +1,7 @@
 #pragma once
 
-/// CRC-32C (Castagnoli), the checksum of stored values and of RocksDB's log records; by hardware where there is some.
+/// CRC-32C (Castagnoli), the checksum of stored values and of RocksDB's log records; by hardware
+/// where there is some.
 
 #include <cstdint>
 

@@ -26,7 +26,8 @@ TEST(Crc32c, HardwareAndTableAgreeAtEveryLengthAndAlignment) {
 }
 
 TEST(Crc32c, ExtendsOverParts) {
-    EXPECT_EQ(crc32c_extend(crc32c(bytes_of("1234")), bytes_of("56789")), crc32c(bytes_of("123456789")));
+    EXPECT_EQ(crc32c_extend(crc32c(bytes_of("1234")), bytes_of("56789")),
+              crc32c(bytes_of("123456789")));
 }
 
 }  // namespace

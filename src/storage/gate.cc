@@ -29,7 +29,8 @@ void Gate::open(SequenceNumber durable) {
             if (inside->shut) {
                 return;
             }
-            CHECK(inside->durable <= durable, "the durable number went back", inside->durable, durable);
+            CHECK(inside->durable <= durable, "the durable number went back", inside->durable,
+                  durable);
             inside->durable = durable;
             const auto end = inside->waiting.upper_bound(durable);
             for (auto at = inside->waiting.begin(); at != end; ++at) {
@@ -37,7 +38,8 @@ void Gate::open(SequenceNumber durable) {
             }
             inside->waiting.erase(inside->waiting.begin(), end);
             if (ready.empty()) {
-                // Only now, with nothing smaller left to hand on, may others pass without looking (invariant 2).
+                // Only now, with nothing smaller left to hand on, may others pass without looking
+                // (invariant 2).
                 limit_.store(durable.value + 1, std::memory_order_release);
                 return;
             }

@@ -1,10 +1,11 @@
 #pragma once
 
-/// Where what leaves the node waits for the log (K-267): an output goes on only when everything its cause has seen is on
-/// disk. Nothing else holds anything up: local messages never come here.
+/// Where what leaves the node waits for the log (K-267): an output goes on only when everything its
+/// cause has seen is on disk. Nothing else holds anything up: local messages never come here.
 ///
-/// The gate opens in number order. Its mark moves only after everything that waited for smaller numbers has been handed
-/// on, so an output that finds the mark high enough can go at once without overtaking anything: one comparison.
+/// The gate opens in number order. Its mark moves only after everything that waited for smaller
+/// numbers has been handed on, so an output that finds the mark high enough can go at once without
+/// overtaking anything: one comparison.
 ///
 /// Invariants:
 ///  1. `opened` never runs while its number is above the durable number last given to `open()`.
@@ -25,15 +26,17 @@ namespace perdure {
 
 class Gate {
 public:
-    /// Runs when the gate opens. It must be cheap (post to a worker or to io) and must not call `open`.
+    /// Runs when the gate opens. It must be cheap (post to a worker or to io) and must not call
+    /// `open`.
     using Opened = std::function<void()>;
 
     Gate() = default;
     Gate(const Gate&) = delete;
     Gate& operator=(const Gate&) = delete;
 
-    /// Runs `opened` once everything up to `number` is durable: at once, on the calling thread, when it is already;
-    /// otherwise later on the committer's. After `shut()` it is dropped. Thread: any.
+    /// Runs `opened` once everything up to `number` is durable: at once, on the calling thread,
+    /// when it is already; otherwise later on the committer's. After `shut()` it is dropped.
+    /// Thread: any.
     void pass(SequenceNumber number, Opened opened) {
         if (number.value < limit_.load(std::memory_order_acquire)) {
             opened();
@@ -43,21 +46,25 @@ public:
     }
 
     /// True when an output of `number` would leave at once. Thread: any.
-    bool is_open(SequenceNumber number) const { return number.value < limit_.load(std::memory_order_acquire); }
+    bool is_open(SequenceNumber number) const {
+        return number.value < limit_.load(std::memory_order_acquire);
+    }
 
-    /// Everything up to `durable` is on disk: runs what waited for it, in order, then moves the mark.
-    /// Thread: the committer's.
+    /// Everything up to `durable` is on disk: runs what waited for it, in order, then moves the
+    /// mark. Thread: the committer's.
     void open(SequenceNumber durable);
 
-    /// Nothing leaves any more; what waits is dropped (failed sync, end of the node). Thread: any, once or more.
+    /// Nothing leaves any more; what waits is dropped (failed sync, end of the node). Thread: any,
+    /// once or more.
     void shut();
 
     /// Outputs that wait. Thread: any.
     std::size_t waiting_count() const;
 
-    /// Outputs of one connection, channel, file or terminal: they keep their order among themselves, so one that could go
-    /// waits behind one that cannot. Closing it (its destructor) drops what still waits.
-    /// Thread: one at a time; it may be destroyed on another thread than the one that opens the gate.
+    /// Outputs of one connection, channel, file or terminal: they keep their order among
+    /// themselves, so one that could go waits behind one that cannot. Closing it (its destructor)
+    /// drops what still waits. Thread: one at a time; it may be destroyed on another thread than
+    /// the one that opens the gate.
     class Channel {
     public:
         explicit Channel(Gate& gate) : gate_(gate), shared_(std::make_shared<Shared>()) {}
@@ -65,8 +72,8 @@ public:
         Channel(const Channel&) = delete;
         Channel& operator=(const Channel&) = delete;
 
-        /// Gives `output` to `deliver(T&&)` once its number is durable and everything sent before has been delivered.
-        /// `bytes` counts in `waiting_bytes()` meanwhile.
+        /// Gives `output` to `deliver(T&&)` once its number is durable and everything sent before
+        /// has been delivered. `bytes` counts in `waiting_bytes()` meanwhile.
         template <typename T, typename F>
         void send(Seen<T> output, std::size_t bytes, F deliver) {
             last_ = std::max(last_, output.number_);
@@ -77,7 +84,8 @@ public:
             shared_->bytes.fetch_add(bytes, std::memory_order_relaxed);
             shared_->count.fetch_add(1, std::memory_order_relaxed);
             // A shared owner, because std::function wants copies and outputs may only be movable.
-            auto held = std::make_shared<std::pair<T, F>>(std::move(output.value_), std::move(deliver));
+            auto held =
+                std::make_shared<std::pair<T, F>>(std::move(output.value_), std::move(deliver));
             gate_.pass(last_, [shared = shared_, held = std::move(held), bytes] {
                 shared->bytes.fetch_sub(bytes, std::memory_order_relaxed);
                 shared->count.fetch_sub(1, std::memory_order_relaxed);
@@ -104,7 +112,8 @@ public:
     };
 
 private:
-    using Waiting = std::multimap<SequenceNumber, Opened>;  // equal numbers keep their order of arrival
+    using Waiting =
+        std::multimap<SequenceNumber, Opened>;  // equal numbers keep their order of arrival
 
     struct Inside {
         Waiting waiting;
@@ -114,7 +123,8 @@ private:
 
     void wait(SequenceNumber number, Opened opened);
 
-    std::atomic<std::uint64_t> limit_{1};  // the mark plus one; 0 when shut, so that even number 0 waits
+    std::atomic<std::uint64_t> limit_{
+        1};  // the mark plus one; 0 when shut, so that even number 0 waits
     Guarded<Inside> inside_;
 };
 

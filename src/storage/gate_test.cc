@@ -102,14 +102,16 @@ TEST(GateChannel, DropsWhatWaitsWhenItCloses) {
     int left = 0;
     {
         Gate::Channel channel(gate);
-        channel.send(Seen<std::unique_ptr<int>>(std::make_unique<int>(1), {1}), 0, [&](std::unique_ptr<int>) { ++left; });
+        channel.send(Seen<std::unique_ptr<int>>(std::make_unique<int>(1), {1}), 0,
+                     [&](std::unique_ptr<int>) { ++left; });
     }
     gate.open({1});
     EXPECT_EQ(left, 0);
 }
 
 TEST(Gate, NumberOrderHoldsWhileOthersPass) {
-    // Outputs of rising numbers from one thread leave in rising order, whichever way each of them takes.
+    // Outputs of rising numbers from one thread leave in rising order, whichever way each of them
+    // takes.
     Gate gate;
     Guarded<Order> order;
     constexpr std::uint64_t kLast = 20'000;

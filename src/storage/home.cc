@@ -56,7 +56,8 @@ Result<void> check_version(Files& files, const std::string& home) {
     ASSIGN_OR_RETURN(const std::uint32_t version, parse_version(*bytes, path));
     if (version > kHomeFormat) {
         return Error(ErrorCode::Unsupported, home + ": home of format " + std::to_string(version) +
-                                                 ", this program knows up to " + std::to_string(kHomeFormat) +
+                                                 ", this program knows up to " +
+                                                 std::to_string(kHomeFormat) +
                                                  "; use a newer program");
     }
     return {};
@@ -72,7 +73,8 @@ int exit_status_of_start(const Error& error) {
     }
 }
 
-Home::Home(std::string path, std::unique_ptr<DirectoryLock> lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+Home::Home(std::string path, std::unique_ptr<DirectoryLock> lock)
+    : path_(std::move(path)), lock_(std::move(lock)) {}
 
 std::string Home::path_of(std::string_view name) const {
     return path_ + "/" + std::string(name);
@@ -95,7 +97,8 @@ Result<std::unique_ptr<Home>> Home::open(Files& files, const std::string& path) 
         return Error(ErrorCode::NotPermitted, path + ": belongs to another user");
     }
     if ((info->permissions & ~kPrivate) != 0) {
-        return Error(ErrorCode::NotPermitted, path + ": open to other users; run: chmod 700 " + path);
+        return Error(ErrorCode::NotPermitted,
+                     path + ": open to other users; run: chmod 700 " + path);
     }
     auto lock = files.lock(path + "/lock");
     if (!lock) {

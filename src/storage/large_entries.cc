@@ -45,7 +45,8 @@ Result<LargeReference> decode_large_reference(ByteView bytes) {
     if (bytes.size() != kLargeReferenceBytes) {
         return Error(ErrorCode::Corrupt, "reference to a large value is malformed");
     }
-    return LargeReference{get_u64(bytes.data()), get_u64(bytes.data() + 8), get_u32(bytes.data() + 16)};
+    return LargeReference{get_u64(bytes.data()), get_u64(bytes.data() + 8),
+                          get_u32(bytes.data() + 16)};
 }
 
 StagedEntry::StagedEntry(StagedEntry&& other) noexcept
@@ -66,7 +67,8 @@ StagedEntry::~StagedEntry() {
     }
 }
 
-LargeEntries::LargeEntries(Files& files, std::string directory, std::function<void(const std::string&)> failed_sync)
+LargeEntries::LargeEntries(Files& files, std::string directory,
+                           std::function<void(const std::string&)> failed_sync)
     : files_(files), directory_(std::move(directory)), failed_sync_(std::move(failed_sync)) {}
 
 std::string LargeEntries::path_of(std::uint64_t id) const {
@@ -74,7 +76,8 @@ std::string LargeEntries::path_of(std::uint64_t id) const {
 }
 
 Result<void> LargeEntries::open() {
-    if (auto made = files_.make_directory(directory_); !made && made.error().code() != ErrorCode::AlreadyExists) {
+    if (auto made = files_.make_directory(directory_);
+        !made && made.error().code() != ErrorCode::AlreadyExists) {
         return made;
     }
     if (const SyncOutcome synced = files_.sync_directory(parent_of(directory_)); !synced) {
@@ -99,14 +102,16 @@ Result<StagedEntry> LargeEntries::stage(Entry&& entry, std::uint64_t inline_byte
         }
     }
     const auto size_at = [&](std::size_t i) { return staged.entry_.changes[i].value->size(); };
-    std::stable_sort(by_size.begin(), by_size.end(), [&](auto one, auto other) { return size_at(one) > size_at(other); });
+    std::stable_sort(by_size.begin(), by_size.end(),
+                     [&](auto one, auto other) { return size_at(one) > size_at(other); });
 
     for (const std::size_t index : by_size) {
         if (staged.size() <= inline_bytes_max) {
             break;
         }
         Change& change = staged.entry_.changes[index];
-        const LargeReference reference{next_id_.fetch_add(1), change.value->size(), crc32c(change.value->view())};
+        const LargeReference reference{next_id_.fetch_add(1), change.value->size(),
+                                       crc32c(change.value->view())};
         ASSIGN_OR_RETURN(auto file, files_.open_write(path_of(reference.id), OpenMode::New));
         staged.uses_.push_back({index, reference});
         RETURN_IF_ERROR(file->append(change.value->view()));
@@ -117,9 +122,10 @@ Result<StagedEntry> LargeEntries::stage(Entry&& entry, std::uint64_t inline_byte
         change.value = SharedBytes(ByteView(encode(reference)));
     }
     if (staged.size() > inline_bytes_max) {
-        return Error(ErrorCode::InvalidInput, "an entry of " + std::to_string(staged.size()) +
-                                                  " bytes of keys and small values does not fit; at most " +
-                                                  std::to_string(inline_bytes_max) + " do");
+        return Error(ErrorCode::InvalidInput,
+                     "an entry of " + std::to_string(staged.size()) +
+                         " bytes of keys and small values does not fit; at most " +
+                         std::to_string(inline_bytes_max) + " do");
     }
     if (!staged.uses_.empty()) {
         if (const SyncOutcome synced = files_.sync_directory(directory_); !synced) {
@@ -139,7 +145,8 @@ Result<SharedBytes> LargeEntries::load(const LargeReference& reference) const {
                                              std::to_string(reference.size));
     }
     Result<std::size_t> count = std::size_t{0};
-    SharedBytes bytes = SharedBytes::make(size, [&](std::span<Byte> out) { count = file->read_at(0, out); });
+    SharedBytes bytes =
+        SharedBytes::make(size, [&](std::span<Byte> out) { count = file->read_at(0, out); });
     if (!count) {
         return std::move(count).error();
     }
@@ -153,14 +160,20 @@ void LargeEntries::remove(std::uint64_t id) {
     (void)files_.remove(path_of(id));
 }
 
-Result<void> LargeEntries::recover(const std::vector<LargeReference>& live) {
-    std::set<std::uint64_t> ids;
+Result<void> LargeEntries::verify(const std::vector<LargeReference>& live) {
     for (const LargeReference& reference : live) {
         if (auto loaded = load(reference); !loaded) {
             return Error(ErrorCode::Corrupt, loaded.error().message());
         }
-        ids.insert(reference.id);
         next_id_ = std::max(next_id_.load(), reference.id + 1);
+    }
+    return {};
+}
+
+Result<void> LargeEntries::remove_others(const std::vector<LargeReference>& live) {
+    std::set<std::uint64_t> ids;
+    for (const LargeReference& reference : live) {
+        ids.insert(reference.id);
     }
     ASSIGN_OR_RETURN(const auto names, files_.list(directory_));
     for (const std::string& name : names) {

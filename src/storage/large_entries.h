@@ -1,9 +1,11 @@
 #pragma once
 
-/// Values too big for the log: written and synced as files beside it first, then referred to by a small entry (K-268).
+/// Values too big for the log: written and synced as files beside it first, then referred to by a
+/// small entry (K-268).
 ///
-/// A file is named by its number in 16 hexadecimal digits, is written once and never changed. The store keeps one record
-/// per file that a live key refers to, so recovery can check length and checksum of each and remove the rest.
+/// A file is named by its number in 16 hexadecimal digits, is written once and never changed. The
+/// store keeps one record per file that a live key refers to, so recovery can check length and
+/// checksum of each and remove the rest.
 
 #include <atomic>
 #include <cstdint>
@@ -38,8 +40,8 @@ struct LargeUse {
 
 class LargeEntries;
 
-/// An entry whose large values are synced files. When it is never appended its files are removed with it.
-/// It does not outlive the log it was staged for.
+/// An entry whose large values are synced files. When it is never appended its files are removed
+/// with it. It does not outlive the log it was staged for.
 class StagedEntry {
 public:
     StagedEntry(StagedEntry&& other) noexcept;
@@ -55,7 +57,7 @@ private:
     StagedEntry(LargeEntries& owner, Entry&& entry) : owner_(&owner), entry_(std::move(entry)) {}
 
     LargeEntries* owner_;
-    Entry entry_;                // the large values are replaced by their encoded references
+    Entry entry_;  // the large values are replaced by their encoded references
     std::vector<LargeUse> uses_;
 };
 
@@ -63,23 +65,30 @@ private:
 class LargeEntries {
 public:
     /// `failed_sync` is told of a sync that failed; the node has to stop then.
-    LargeEntries(Files& files, std::string directory, std::function<void(const std::string&)> failed_sync);
+    LargeEntries(Files& files, std::string directory,
+                 std::function<void(const std::string&)> failed_sync);
 
     /// Creates the directory when missing. Thread: at start.
     Result<void> open();
 
-    /// Moves values of `entry` into files, largest first, until what is left has at most `inline_bytes_max` bytes.
+    /// Moves values of `entry` into files, largest first, until what is left has at most
+    /// `inline_bytes_max` bytes.
     Result<StagedEntry> stage(Entry&& entry, std::uint64_t inline_bytes_max);
 
-    /// The value. Errors: NotFound (removed meanwhile: look the key up again), Corrupt (length or checksum).
+    /// The value. Errors: NotFound (removed meanwhile: look the key up again), Corrupt (length or
+    /// checksum).
     Result<SharedBytes> load(const LargeReference& reference) const;
 
     /// Removes the file; a failure is harmless, the next start removes it.
     void remove(std::uint64_t id);
 
-    /// At start: `live` are all references of the store. Checks length and checksum of each and removes other files.
-    /// Errors: Corrupt, naming the file; then nothing was removed.
-    Result<void> recover(const std::vector<LargeReference>& live);
+    /// At start: checks length and checksum of every file that the store refers to. Errors:
+    /// Corrupt, naming the file.
+    Result<void> verify(const std::vector<LargeReference>& live);
+
+    /// At start, once what was recovered is synced (before, a crash could bring an older reference
+    /// back): removes all files but those of `live`.
+    Result<void> remove_others(const std::vector<LargeReference>& live);
 
     std::string path_of(std::uint64_t id) const;
 

@@ -12,7 +12,8 @@ namespace {
 // Kernel entries are always taken, so some numbers below the ceiling are kept for them.
 constexpr std::uint64_t kNumbersForKernel = 1 << 18;
 
-// A large value can be replaced between looking its key up and opening its file; looking up again finds the new one.
+// A large value can be replaced between looking its key up and opening its file; looking up again
+// finds the new one.
 constexpr int kLargeLookupsMax = 8;
 
 }  // namespace
@@ -82,17 +83,20 @@ Appended EntryLog::take(Entry&& entry, std::vector<LargeUse>&& large, OwnerId ow
             if (inside->no_space) {
                 return {Appended::Outcome::NoSpace, {}};
             }
-            if (!inside->has_room(owner, size, limits_) || number + kNumbersForKernel > inside->ceiling) {
+            if (!inside->has_room(owner, size, limits_) ||
+                number + kNumbersForKernel > inside->ceiling) {
                 return {Appended::Outcome::NoRoom, {}};
             }
             inside->owner_bytes[owner] += size;
         }
-        CHECK(number <= inside->ceiling, "numbers ran out below the durable ceiling", number);  // invariant 3
+        CHECK(number <= inside->ceiling, "numbers ran out below the durable ceiling",
+              number);  // invariant 3
         appended.number = {number};
         for (std::size_t i = 0; i < entry.changes.size(); ++i) {
             Change& change = entry.changes[i];
             const auto uses_file = [&](const LargeUse& use) { return use.change_index == i; };
-            const bool is_large = !large.empty() && std::any_of(large.begin(), large.end(), uses_file);
+            const bool is_large =
+                !large.empty() && std::any_of(large.begin(), large.end(), uses_file);
             inside->overlay.insert_or_assign(OverlayKey{change.family, change.key},
                                              Pending{appended.number, change.value, is_large});
         }
@@ -116,7 +120,8 @@ Result<StagedEntry> EntryLog::stage(Entry&& entry) const {
     return large_.stage(std::move(entry), limits_.entry_inline_bytes_max);
 }
 
-std::optional<Seen<std::optional<SharedBytes>>> EntryLog::read_pending(Family family, ByteView key) const {
+std::optional<Seen<std::optional<SharedBytes>>> EntryLog::read_pending(Family family,
+                                                                       ByteView key) const {
     auto inside = inside_->lock();
     const auto found = inside->overlay.find(OverlayKeyView{family, key});
     if (found == inside->overlay.end() || found->second.large) {
@@ -132,7 +137,8 @@ Result<Seen<std::optional<SharedBytes>>> EntryLog::read(Family family, ByteView 
         std::optional<Pending> pending;
         {
             auto inside = inside_->lock();
-            if (const auto found = inside->overlay.find(OverlayKeyView{family, key}); found != inside->overlay.end()) {
+            if (const auto found = inside->overlay.find(OverlayKeyView{family, key});
+                found != inside->overlay.end()) {
                 pending = found->second;
             }
         }
@@ -141,7 +147,9 @@ Result<Seen<std::optional<SharedBytes>>> EntryLog::read(Family family, ByteView 
         if (pending) {
             number = pending->number;
             if (pending->value) {
-                value = StoreValue{pending->large ? ValueFormat::LargeReference : ValueFormat::Inline, *pending->value};
+                value =
+                    StoreValue{pending->large ? ValueFormat::LargeReference : ValueFormat::Inline,
+                               *pending->value};
             }
         } else {
             ASSIGN_OR_RETURN(value, store_.read(family, key));
@@ -152,7 +160,8 @@ Result<Seen<std::optional<SharedBytes>>> EntryLog::read(Family family, ByteView 
         if (value->format == ValueFormat::Inline) {
             return Answer(std::move(value->bytes), number);
         }
-        ASSIGN_OR_RETURN(const LargeReference reference, decode_large_reference(value->bytes.view()));
+        ASSIGN_OR_RETURN(const LargeReference reference,
+                         decode_large_reference(value->bytes.view()));
         auto loaded = large_.load(reference);
         if (loaded) {
             return Answer(std::move(*loaded), number);
@@ -165,13 +174,15 @@ Result<Seen<std::optional<SharedBytes>>> EntryLog::read(Family family, ByteView 
     return Error(ErrorCode::Corrupt, last_failure.message());
 }
 
-Result<Seen<Listing>> EntryLog::list(Family family, ByteView prefix, ByteView after, std::size_t count_max) const {
+Result<Seen<Listing>> EntryLog::list(Family family, ByteView prefix, ByteView after,
+                                     std::size_t count_max) const {
     std::map<std::string, Pending, std::less<>> pending;
     std::unique_ptr<StoreCursor> cursor;
     SequenceNumber number;
     {
-        // Both views are taken under the lock: the committer takes nothing out of the overlay between them, so together
-        // they show the log as it is now. Making a cursor does not touch the disk.
+        // Both views are taken under the lock: the committer takes nothing out of the overlay
+        // between them, so together they show the log as it is now. Making a cursor does not touch
+        // the disk.
         auto inside = inside_->lock();
         for (const auto& [key, change] : inside->overlay) {
             if (key.family == family && key.key.text().starts_with(text_of(prefix))) {
@@ -188,14 +199,16 @@ Result<Seen<Listing>> EntryLog::list(Family family, ByteView prefix, ByteView af
     auto next_pending = pending.begin();
     ASSIGN_OR_RETURN(bool has_stored, cursor->next());
     while (has_stored || next_pending != pending.end()) {
-        const bool take_pending =
-            next_pending != pending.end() && (!has_stored || next_pending->first <= text_of(cursor->key()));
-        std::string key(take_pending ? std::string_view(next_pending->first) : text_of(cursor->key()));
+        const bool take_pending = next_pending != pending.end() &&
+                                  (!has_stored || next_pending->first <= text_of(cursor->key()));
+        std::string key(take_pending ? std::string_view(next_pending->first)
+                                     : text_of(cursor->key()));
         std::optional<StoreValue> value;
         if (take_pending) {
             if (next_pending->second.value) {
-                value = StoreValue{next_pending->second.large ? ValueFormat::LargeReference : ValueFormat::Inline,
-                                   *next_pending->second.value};
+                value = StoreValue{
+                    next_pending->second.large ? ValueFormat::LargeReference : ValueFormat::Inline,
+                    *next_pending->second.value};
             }
             if (has_stored && text_of(cursor->key()) == key) {
                 ASSIGN_OR_RETURN(has_stored, cursor->next());
@@ -213,10 +226,12 @@ Result<Seen<Listing>> EntryLog::list(Family family, ByteView prefix, ByteView af
             break;
         }
         if (value->format == ValueFormat::LargeReference) {
-            ASSIGN_OR_RETURN(const LargeReference reference, decode_large_reference(value->bytes.view()));
+            ASSIGN_OR_RETURN(const LargeReference reference,
+                             decode_large_reference(value->bytes.view()));
             auto loaded = large_.load(reference);
             if (!loaded && loaded.error().code() == ErrorCode::NotFound) {
-                // Replaced since the views were taken: the newer value stands for it, with its number.
+                // Replaced since the views were taken: the newer value stands for it, with its
+                // number.
                 ASSIGN_OR_RETURN(auto newer, read(family, bytes_of(key)));
                 Causality learned(number);
                 auto newest = std::move(newer).tell(learned);
@@ -242,7 +257,8 @@ std::uint64_t EntryLog::when_room(OwnerId owner, std::uint64_t size, std::functi
         auto inside = inside_->lock();
         if (!inside->closed && !inside->failed) {
             ticket = inside->next_ticket++;
-            inside->waiters.emplace(ticket, Inside::Waiter{owner, size + kEntryOverheadBytes, std::move(ready)});
+            inside->waiters.emplace(
+                ticket, Inside::Waiter{owner, size + kEntryOverheadBytes, std::move(ready)});
             // Room may have come since the refusal: the committer looks again.
             inside->committer_idle = false;
             inside->wake.notify_one();
@@ -260,7 +276,9 @@ void EntryLog::forget(std::uint64_t ticket) {
 
 LogStatus EntryLog::status() const {
     auto inside = inside_->lock();
-    return {last(), written(), durable(), inside->pending_bytes, inside->pending_count, inside->no_space, inside->failed};
+    return {
+        last(),           written(),     durable(), inside->pending_bytes, inside->pending_count,
+        inside->no_space, inside->failed};
 }
 
 void EntryLog::close() {

@@ -1,20 +1,26 @@
 #pragma once
 
-/// The node's one log (K-243): every durable change is an entry, gets the next number and is visible at once; the
-/// committer writes entries in number order and publishes how far everything is on disk.
+/// The node's one log (K-243): every durable change is an entry, gets the next number and is
+/// visible at once; the committer writes entries in number order and publishes how far everything
+/// is on disk.
 ///
-/// Phases of an entry: *appended* (numbered, queued, visible through the overlay), *written* (in the store), *durable*
-/// (on disk as its durability class says; out of the overlay). After any crash the store holds a prefix of the log.
+/// Phases of an entry: *appended* (numbered, queued, visible through the overlay), *written* (in
+/// the store), *durable* (on disk as its durability class says; out of the overlay). After any
+/// crash the store holds a prefix of the log.
 ///
 /// Invariants:
-///  1. Taking a number and joining the queue are one step: no entry is written before one with a smaller number.
+///  1. Taking a number and joining the queue are one step: no entry is written before one with a
+///  smaller number.
 ///  2. durable <= written <= last appended; none of them goes back.
-///  3. A number is given out only below a ceiling that is durable, so none is given twice, whatever crashes (K-270).
-///  4. A key is in the overlay from its append until its newest entry is durable, deletions included: a read that finds
+///  3. A number is given out only below a ceiling that is durable, so none is given twice, whatever
+///  crashes (K-270).
+///  4. A key is in the overlay from its append until its newest entry is durable, deletions
+///  included: a read that finds
 ///     nothing there may trust the store and depends on nothing that is not on disk.
 ///  5. What is accepted is never dropped, except by the end of the node.
 ///
-/// This class is the queue, the overlay and the bounds. `Committer` moves it on; `Gate` holds outputs back.
+/// This class is the queue, the overlay and the bounds. `Committer` moves it on; `Gate` holds
+/// outputs back.
 
 #include <atomic>
 #include <cstdint>
@@ -35,12 +41,13 @@
 
 namespace perdure {
 
-/// Who fills the queue: one small number per process instance or module, given out by the caller. 0 is the kernel, whose
-/// entries (exit, kill, revocation) are always taken.
+/// Who fills the queue: one small number per process instance or module, given out by the caller. 0
+/// is the kernel, whose entries (exit, kill, revocation) are always taken.
 using OwnerId = std::uint32_t;
 inline constexpr OwnerId kKernelOwner = 0;
 
-/// Bounds of the log (K-268, K-247, K-269); bytes. An entry counts with its keys, values and kEntryOverheadBytes.
+/// Bounds of the log (K-268, K-247, K-269); bytes. An entry counts with its keys, values and
+/// kEntryOverheadBytes.
 struct LogLimits {
     std::uint64_t journal_bytes_max = 64ull << 20;
     std::uint64_t journal_process_bytes_max = 16ull << 20;
@@ -68,8 +75,10 @@ struct LogFaultsForTest {
 struct Appended {
     enum class Outcome : std::uint8_t {
         Taken,
-        NoRoom,    ///< The queue is full for this owner or for all: `when_room`, then the same call again.
-        NoSpace,   ///< The disk is nearly full (K-247): answer with an error, or `when_room` and again.
+        NoRoom,    ///< The queue is full for this owner or for all: `when_room`, then the same call
+                   ///< again.
+        NoSpace,   ///< The disk is nearly full (K-247): answer with an error, or `when_room` and
+                   ///< again.
         TooLarge,  ///< Above entry_inline_bytes_max: `stage` it first.
         Stopped,   ///< The log has been closed or has failed; nothing is taken any more.
     };
@@ -106,8 +115,8 @@ class Committer;
 class EntryLog {
 public:
     struct Start {
-        SequenceNumber last;     ///< Recovered; everything up to it is durable.
-        std::uint64_t ceiling;   ///< Durable: numbers up to it may be given out.
+        SequenceNumber last;    ///< Recovered; everything up to it is durable.
+        std::uint64_t ceiling;  ///< Durable: numbers up to it may be given out.
         Durability durability = Durability::Power;
         LogLimits limits;
         LogFaultsForTest faults;
@@ -119,38 +128,46 @@ public:
     EntryLog(const EntryLog&) = delete;
     EntryLog& operator=(const EntryLog&) = delete;
 
-    /// Gives `entry` the next number and queues it, in one step; from the return on every read sees it.
-    /// An entry that is not taken is left untouched. An entry without changes is taken as well: it is a place in the log.
-    /// Thread: any. Never blocks and never touches the disk; about 0.3 us for one small change.
+    /// Gives `entry` the next number and queues it, in one step; from the return on every read sees
+    /// it. An entry that is not taken is left untouched. An entry without changes is taken as well:
+    /// it is a place in the log. Thread: any. Never blocks and never touches the disk; about 0.3 us
+    /// for one small change.
     Appended append(Entry&& entry, OwnerId owner);
 
     /// The same for an entry whose large values `stage` has put beside the log.
     Appended append(StagedEntry&& entry, OwnerId owner);
 
     /// True when `append` would answer TooLarge.
-    bool needs_staging(const Entry& entry) const { return entry.size() > limits_.entry_inline_bytes_max; }
+    bool needs_staging(const Entry& entry) const {
+        return entry.size() > limits_.entry_inline_bytes_max;
+    }
 
     /// Writes and syncs the largest values of `entry` beside the log until the rest fits (K-268).
-    /// Thread: the blocking pool. Errors: Overloaded (no space), InvalidInput (its keys alone are too large), Io.
-    /// A failed sync is reported to the fatal handler as well and answered with Io.
+    /// Thread: the blocking pool. Errors: Overloaded (no space), InvalidInput (its keys alone are
+    /// too large), Io. A failed sync is reported to the fatal handler as well and answered with Io.
     Result<StagedEntry> stage(Entry&& entry) const;
 
-    /// What the newest pending change says of `key`: a value, or its deletion. Empty when nothing is pending, or when the
-    /// pending value lies beside the log: then `read` on the blocking pool knows. Never blocks. Thread: any.
+    /// What the newest pending change says of `key`: a value, or its deletion. Empty when nothing
+    /// is pending, or when the pending value lies beside the log: then `read` on the blocking pool
+    /// knows. Never blocks. Thread: any.
     std::optional<Seen<std::optional<SharedBytes>>> read_pending(Family family, ByteView key) const;
 
-    /// The newest value of `key`, pending or stored. May read from disk. Thread: any but the workers'.
-    /// Errors: Corrupt (never "not there" for a damaged value, K-255), Io.
+    /// The newest value of `key`, pending or stored. May read from disk. Thread: any but the
+    /// workers'. Errors: Corrupt (never "not there" for a damaged value, K-255), Io.
     Result<Seen<std::optional<SharedBytes>>> read(Family family, ByteView key) const;
 
-    /// Up to `count_max` keys with `prefix`, those above `after`, at one moment of the log. The number is that of the
-    /// newest pending change in the range, deletions included. May read from disk. Thread: any but the workers'.
-    Result<Seen<Listing>> list(Family family, ByteView prefix, ByteView after, std::size_t count_max) const;
+    /// Up to `count_max` keys with `prefix`, those above `after`, at one moment of the log. The
+    /// number is that of the newest pending change in the range, deletions included. May read from
+    /// disk. Thread: any but the workers'.
+    Result<Seen<Listing>> list(Family family, ByteView prefix, ByteView after,
+                               std::size_t count_max) const;
 
-    /// Calls `ready` once, on the committer's thread, when an entry of `size` bytes of `owner` may find room (there is
-    /// no reservation; first asked, first called), or when the log stops. Thread: any. Returns a ticket for `forget`.
+    /// Calls `ready` once, on the committer's thread, when an entry of `size` bytes of `owner` may
+    /// find room (there is no reservation; first asked, first called), or when the log stops.
+    /// Thread: any. Returns a ticket for `forget`.
     std::uint64_t when_room(OwnerId owner, std::uint64_t size, std::function<void()> ready);
-    /// Takes a `when_room` back (its guest was killed). A call that is already under way still arrives. Thread: any.
+    /// Takes a `when_room` back (its guest was killed). A call that is already under way still
+    /// arrives. Thread: any.
     void forget(std::uint64_t ticket);
 
     /// Thread: any.

@@ -30,7 +30,8 @@ struct OverlayKey {
 struct OverlayHash {
     using is_transparent = void;
     std::size_t operator()(const OverlayKeyView& key) const {
-        return std::hash<std::string_view>()(text_of(key.key)) + static_cast<std::size_t>(key.family);
+        return std::hash<std::string_view>()(text_of(key.key)) +
+               static_cast<std::size_t>(key.family);
     }
     std::size_t operator()(const OverlayKey& key) const { return (*this)(OverlayKeyView(key)); }
 };
@@ -78,7 +79,7 @@ struct EntryLog::Inside {
     bool closed = false;
     bool failed = false;
     bool no_space = false;
-    bool committer_idle = false;      // it waits for `wake`
+    bool committer_idle = false;  // it waits for `wake`
     std::condition_variable wake;
 
     bool has_room(OwnerId owner, std::uint64_t size, const LogLimits& limits) const;

@@ -47,7 +47,8 @@ bool is_trailer(ByteView file, std::size_t offset) {
     return kBlockBytes - offset % kBlockBytes < kFragmentHeaderBytes && offset < file.size();
 }
 
-/// The next offset behind damage at which a fragment that begins a batch is right, or the end of the file.
+/// The next offset behind damage at which a fragment that begins a batch is right, or the end of
+/// the file.
 std::size_t next_beginning(ByteView file, std::size_t offset) {
     for (++offset; offset < file.size(); ++offset) {
         if (is_trailer(file, offset)) {
@@ -73,7 +74,8 @@ public:
             rest_ = rest_.subspan(1);
             value |= static_cast<std::uint64_t>(byte & 0x7f) << shift;
             if (byte < 0x80) {
-                return value <= UINT32_MAX ? std::optional(static_cast<std::uint32_t>(value)) : std::nullopt;
+                return value <= UINT32_MAX ? std::optional(static_cast<std::uint32_t>(value))
+                                           : std::nullopt;
             }
         }
         return {};
@@ -140,7 +142,8 @@ Result<BatchMark> check_batch(ByteView bytes) {
             continue;
         }
         const auto family = static_cast<Family>(operation.family_id - 1);
-        ASSIGN_OR_RETURN(const ParsedRecord record, parse_record(family, operation.key, *operation.value));
+        ASSIGN_OR_RETURN(const ParsedRecord record,
+                         parse_record(family, operation.key, *operation.value));
         if (family == Family::Meta && text_of(operation.key) == kMarkKey) {
             ASSIGN_OR_RETURN(mark, decode_mark(record.bytes));
         }
@@ -151,7 +154,8 @@ Result<BatchMark> check_batch(ByteView bytes) {
     return *mark;
 }
 
-/// Calls `record(begin, end, bytes)` for each record of the file and `damage(offset, what)` for what is none.
+/// Calls `record(begin, end, bytes)` for each record of the file and `damage(offset, what)` for
+/// what is none.
 template <typename Record, typename Damage>
 void for_each_record(ByteView file, Record&& record, Damage&& damage) {
     std::size_t offset = 0;
@@ -166,8 +170,9 @@ void for_each_record(ByteView file, Record&& record, Damage&& damage) {
         const auto fragment = fragment_at(file, offset);
         const bool begins = fragment && (fragment->type == kWhole || fragment->type == kFirst);
         if (!fragment || begins == open) {
-            damage(open ? begin : offset,
-                   fragment ? "fragments out of order" : "a fragment is cut or its checksum does not match");
+            damage(open ? begin : offset, fragment
+                                              ? "fragments out of order"
+                                              : "a fragment is cut or its checksum does not match");
             open = false;
             if (!begins) {
                 offset = next_beginning(file, offset);

@@ -1,17 +1,17 @@
 #pragma once
 
-/// Our own reader of RocksDB's log files: judges damage before RocksDB opens them (K-270). Changes nothing.
+/// Our own reader of RocksDB's log files: judges damage before RocksDB opens them (K-270). Changes
+/// nothing.
 ///
 ///   file    := block[32768]*, the last one shorter
-///   block   := fragment* trailer                         // a trailer is less than 7 bytes and belongs to nothing
-///   fragment:= crc32c:u32le(masked) length:u16le type:u8 data:u8[length]     // crc over type and data
-///   type    := 1 whole, 2 first, 3 middle, 4 last
-///   batch   := sequence:u64le count:u32le operation[count]
-///   operation := 0x00 key | 0x01 key value | 0x04 family:varint32 key | 0x05 family:varint32 key value
-///   key, value := size:varint32 bytes
+///   block   := fragment* trailer                         // a trailer is less than 7 bytes and
+///   belongs to nothing fragment:= crc32c:u32le(masked) length:u16le type:u8 data:u8[length]     //
+///   crc over type and data type    := 1 whole, 2 first, 3 middle, 4 last batch   := sequence:u64le
+///   count:u32le operation[count] operation := 0x00 key | 0x01 key value | 0x04 family:varint32 key
+///   | 0x05 family:varint32 key value key, value := size:varint32 bytes
 ///
-/// Every batch of ours puts its mark (record.h) under meta/"log". A batch is *whole* when its fragments, its operations,
-/// the checksum of each value and its mark are right.
+/// Every batch of ours puts its mark (record.h) under meta/"log". A batch is *whole* when its
+/// fragments, its operations, the checksum of each value and its mark are right.
 
 #include <cstdint>
 #include <optional>
@@ -35,7 +35,7 @@ struct ScannedBatch {
 
 struct ScannedDamage {
     std::size_t file_index = 0;
-    std::uint64_t offset = 0;     ///< Everything before it in this file is whole.
+    std::uint64_t offset = 0;        ///< Everything before it in this file is whole.
     std::size_t batches_before = 0;  ///< Whole batches in front of it, over all files.
     std::string what;
 };
@@ -49,10 +49,12 @@ struct LogScan {
 /// Reads all `*.log` files in `db_path`. Errors: Io and the like; damage is no error here.
 Result<LogScan> scan_log(Files& files, const std::string& db_path);
 
-/// The same for the bytes of one file; `file_index` is written into what is found. Never fails, whatever the bytes.
+/// The same for the bytes of one file; `file_index` is written into what is found. Never fails,
+/// whatever the bytes.
 void scan_log_file(ByteView bytes, std::size_t file_index, LogScan& scan);
 
-/// RocksDB's MANIFEST has the same frame. Where its first record that is not whole begins, if there is one.
+/// RocksDB's MANIFEST has the same frame. Where its first record that is not whole begins, if there
+/// is one.
 struct RecordDamage {
     std::uint64_t offset = 0;
     std::string what;

@@ -37,7 +37,8 @@ public:
         }
         return inner.read(family, key);
     }
-    std::unique_ptr<StoreCursor> scan(Family family, ByteView prefix, ByteView after) const override {
+    std::unique_ptr<StoreCursor> scan(Family family, ByteView prefix,
+                                      ByteView after) const override {
         return inner.scan(family, prefix, after);
     }
     WriteOutcome rewrite_recovered() override { return {}; }
@@ -69,7 +70,8 @@ protected:
         log.reset();
         large = std::make_unique<LargeEntries>(files, "/db/large", [](const std::string&) {});
         ASSERT_TRUE(large->open());
-        log = std::make_unique<EntryLog>(EntryLog::Start{{0}, kCeilingStep, durability, limits, {}}, store, *large);
+        log = std::make_unique<EntryLog>(EntryLog::Start{{0}, kCeilingStep, durability, limits, {}},
+                                         store, *large);
         BatchMark mark;
         mark.ceiling = kCeilingStep;
         committer = std::make_unique<Committer>(
@@ -82,7 +84,8 @@ protected:
 
     std::string read(std::string_view key) {
         Causality learner;
-        const auto value = std::move(log->read(Family::ProcessState, bytes_of(key)).value()).tell(learner);
+        const auto value =
+            std::move(log->read(Family::ProcessState, bytes_of(key)).value()).tell(learner);
         return value ? std::string(value->text()) : "(none)";
     }
     std::uint64_t number_of(std::string_view key) {
@@ -176,7 +179,9 @@ TEST_F(LogTest, AListingIsCutAtItsLimitAndGoesOnAfterItsLastKey) {
     auto first = std::move(log->list(Family::ProcessState, {}, {}, 3).value()).tell(learner);
     ASSERT_EQ(first.items.size(), 3u);
     EXPECT_TRUE(first.more);
-    auto rest = std::move(log->list(Family::ProcessState, {}, first.items.back().key.view(), 3).value()).tell(learner);
+    auto rest =
+        std::move(log->list(Family::ProcessState, {}, first.items.back().key.view(), 3).value())
+            .tell(learner);
     ASSERT_EQ(rest.items.size(), 1u);
     EXPECT_FALSE(rest.more);
     EXPECT_EQ(rest.items[0].key.text(), "d");
@@ -185,8 +190,8 @@ TEST_F(LogTest, AListingIsCutAtItsLimitAndGoesOnAfterItsLastKey) {
 TEST_F(LogTest, CK181_OneKeySetAThousandTimesIsOneWriteWithItsLastValueAndDistinctKeysAreAllKept) {
     for (int i = 0; i < 1000; ++i) {
         Entry entry = set("k", std::to_string(i));
-        entry.changes.push_back(
-            {Family::Packages, SharedBytes("history/" + std::to_string(i)), SharedBytes(std::to_string(i))});
+        entry.changes.push_back({Family::Packages, SharedBytes("history/" + std::to_string(i)),
+                                 SharedBytes(std::to_string(i))});
         log->append(std::move(entry), 1);
     }
     EXPECT_EQ(committer->step(), Committer::Step::Wrote);
@@ -194,7 +199,8 @@ TEST_F(LogTest, CK181_OneKeySetAThousandTimesIsOneWriteWithItsLastValueAndDistin
     EXPECT_EQ(read("k"), "999");
     for (int i = 0; i < 1000; ++i) {
         const std::string key = "history/" + std::to_string(i);
-        EXPECT_EQ(store.inner.read(Family::Packages, bytes_of(key)).value()->bytes.text(), std::to_string(i));
+        EXPECT_EQ(store.inner.read(Family::Packages, bytes_of(key)).value()->bytes.text(),
+                  std::to_string(i));
     }
     EXPECT_EQ(log->durable().value, 1000u);
     EXPECT_EQ(committer->counters().syncs, 1u);
@@ -220,7 +226,9 @@ TEST_F(LogTest, CK178_AFullQueueHoldsUpOnlyWhoFillsIt) {
     limits.journal_bytes_max = 8 * one;
     limits.journal_process_bytes_max = 2 * one;
     make(limits);
-    const auto append = [&](OwnerId owner) { return log->append(set("k", std::string(100, 'x')), owner).outcome; };
+    const auto append = [&](OwnerId owner) {
+        return log->append(set("k", std::string(100, 'x')), owner).outcome;
+    };
     EXPECT_EQ(append(1), Appended::Outcome::Taken);
     EXPECT_EQ(append(1), Appended::Outcome::Taken);
     EXPECT_EQ(append(1), Appended::Outcome::NoRoom) << "a quarter for one owner";
@@ -345,14 +353,16 @@ TEST_F(LogTest, ALargeEntryIsSyncedBesideTheLogFirst) {
     EXPECT_EQ(files.list("/db/large")->size(), 1u);
     const Appended appended = log->append(std::move(*staged), 1);
     ASSERT_TRUE(appended);
-    EXPECT_FALSE(log->read_pending(Family::ProcessState, bytes_of("k"))) << "only `read` may fetch the file";
+    EXPECT_FALSE(log->read_pending(Family::ProcessState, bytes_of("k")))
+        << "only `read` may fetch the file";
     EXPECT_EQ(read("k"), big);
     EXPECT_EQ(number_of("k"), appended.number.value);
     drain();
     EXPECT_EQ(read("k"), big);
     EXPECT_EQ(number_of("k"), 0u);
 
-    // Replaced by a second one, and that one by a small value: a file lives as long as an entry refers to it.
+    // Replaced by a second one, and that one by a small value: a file lives as long as an entry
+    // refers to it.
     ASSERT_TRUE(log->append(log->stage(set("k", big + "2")).value(), 1));
     EXPECT_EQ(files.list("/db/large")->size(), 2u);
     drain();
@@ -368,7 +378,9 @@ TEST_F(LogTest, AStagedEntryThatIsNeverAppendedLeavesNothingBehind) {
     LogLimits limits;
     limits.entry_inline_bytes_max = 100;
     make(limits);
-    { auto staged = log->stage(set("k", std::string(500, 'x'))).value(); }
+    {
+        auto staged = log->stage(set("k", std::string(500, 'x'))).value();
+    }
     EXPECT_EQ(files.list("/db/large")->size(), 0u);
     EXPECT_EQ(log->stage(set(std::string(200, 'k'), "")).error().code(), ErrorCode::InvalidInput);
 }

@@ -26,11 +26,13 @@ Result<std::optional<StoreValue>> MemoryStore::read(Family family, ByteView key)
     return std::optional<StoreValue>(found->second);
 }
 
-std::unique_ptr<StoreCursor> MemoryStore::scan(Family family, ByteView prefix, ByteView after) const {
+std::unique_ptr<StoreCursor> MemoryStore::scan(Family family, ByteView prefix,
+                                               ByteView after) const {
     auto contents = contents_.lock();
     const auto& keys = (*contents)[static_cast<std::size_t>(family)];
     std::vector<std::pair<std::string, StoreValue>> items;
-    auto at = text_of(after) < text_of(prefix) ? keys.lower_bound(text_of(prefix)) : keys.upper_bound(text_of(after));
+    auto at = text_of(after) < text_of(prefix) ? keys.lower_bound(text_of(prefix))
+                                               : keys.upper_bound(text_of(after));
     if (after.empty()) {
         at = keys.lower_bound(text_of(prefix));
     }

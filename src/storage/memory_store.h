@@ -1,6 +1,7 @@
 #pragma once
 
-/// A store that forgets: durability class `memory` (K-256), and the reference the other stores are compared with.
+/// A store that forgets: durability class `memory` (K-256), and the reference the other stores are
+/// compared with.
 
 #include <array>
 #include <map>
@@ -18,7 +19,8 @@ class MemoryStore final : public Store {
 public:
     WriteOutcome write(std::span<const StoreChange> changes, Sync sync) override;
     Result<std::optional<StoreValue>> read(Family family, ByteView key) const override;
-    std::unique_ptr<StoreCursor> scan(Family family, ByteView prefix, ByteView after) const override;
+    std::unique_ptr<StoreCursor> scan(Family family, ByteView prefix,
+                                      ByteView after) const override;
     WriteOutcome rewrite_recovered() override { return {}; }
 
 private:
@@ -29,7 +31,8 @@ private:
 /// A cursor over pairs that were collected before.
 class CollectedCursor final : public StoreCursor {
 public:
-    explicit CollectedCursor(std::vector<std::pair<std::string, StoreValue>> items) : items_(std::move(items)) {}
+    explicit CollectedCursor(std::vector<std::pair<std::string, StoreValue>> items)
+        : items_(std::move(items)) {}
 
     Result<bool> next() override { return next_++ < items_.size(); }
     ByteView key() const override { return bytes_of(items_[next_ - 1].first); }

@@ -43,7 +43,8 @@ std::uint64_t get_u64(const Byte* at) {
     return get_u32(at) | static_cast<std::uint64_t>(get_u32(at + 4)) << 32;
 }
 
-std::array<Byte, kRecordHeaderBytes> record_header(Family family, ByteView key, ValueFormat format, ByteView bytes) {
+std::array<Byte, kRecordHeaderBytes> record_header(Family family, ByteView key, ValueFormat format,
+                                                   ByteView bytes) {
     std::array<Byte, kRecordHeaderBytes> header{};
     header[0] = static_cast<Byte>(format);
     put_u32(header.data() + 1, record_checksum(family, key, header[0], bytes));
@@ -51,7 +52,9 @@ std::array<Byte, kRecordHeaderBytes> record_header(Family family, ByteView key, 
 }
 
 Result<ParsedRecord> parse_record(Family family, ByteView key, ByteView stored) {
-    const auto where = [&] { return std::string(to_string(family)) + "/" + std::string(text_of(key)); };
+    const auto where = [&] {
+        return std::string(to_string(family)) + "/" + std::string(text_of(key));
+    };
     if (stored.size() < kRecordHeaderBytes) {
         return Error(ErrorCode::Corrupt, where() + ": value is too short");
     }
@@ -61,7 +64,8 @@ Result<ParsedRecord> parse_record(Family family, ByteView key, ByteView stored) 
     }
     const auto format = static_cast<ValueFormat>(stored[0]);
     if (format != ValueFormat::Inline && format != ValueFormat::LargeReference) {
-        return Error(ErrorCode::Unsupported, where() + ": value of unknown format " + std::to_string(stored[0]));
+        return Error(ErrorCode::Unsupported,
+                     where() + ": value of unknown format " + std::to_string(stored[0]));
     }
     return ParsedRecord{format, bytes};
 }
@@ -86,7 +90,8 @@ Result<BatchMark> decode_mark(ByteView bytes) {
     mark.durable = {get_u64(bytes.data() + 16)};
     mark.ceiling = get_u64(bytes.data() + 24);
     mark.orderly = bytes[32] == 1;
-    if (mark.last < mark.previous || mark.previous < mark.durable || mark.ceiling < mark.last.value) {
+    if (mark.last < mark.previous || mark.previous < mark.durable ||
+        mark.ceiling < mark.last.value) {
         return Error(ErrorCode::Corrupt, "mark of a batch contradicts itself");
     }
     return mark;

@@ -14,7 +14,8 @@ Bytes stored(Family family, ByteView key, ValueFormat format, ByteView bytes) {
 }
 
 TEST(Record, GivesBackWhatWasFramed) {
-    const Bytes all = stored(Family::ProcessState, bytes_of("k"), ValueFormat::Inline, bytes_of("value"));
+    const Bytes all =
+        stored(Family::ProcessState, bytes_of("k"), ValueFormat::Inline, bytes_of("value"));
     const auto parsed = parse_record(Family::ProcessState, bytes_of("k"), all);
     ASSERT_TRUE(parsed);
     EXPECT_EQ(parsed->format, ValueFormat::Inline);
@@ -22,11 +23,14 @@ TEST(Record, GivesBackWhatWasFramed) {
 }
 
 TEST(Record, EveryFlippedBitIsFound) {
-    const Bytes all = stored(Family::Meta, bytes_of("key"), ValueFormat::LargeReference, bytes_of("bytes"));
+    const Bytes all =
+        stored(Family::Meta, bytes_of("key"), ValueFormat::LargeReference, bytes_of("bytes"));
     for (std::size_t bit = 0; bit < all.size() * 8; ++bit) {
         Bytes flipped = all;
         flipped[bit / 8] ^= static_cast<Byte>(1 << (bit % 8));
-        EXPECT_EQ(parse_record(Family::Meta, bytes_of("key"), flipped).error().code(), ErrorCode::Corrupt) << bit;
+        EXPECT_EQ(parse_record(Family::Meta, bytes_of("key"), flipped).error().code(),
+                  ErrorCode::Corrupt)
+            << bit;
     }
 }
 
@@ -38,8 +42,10 @@ TEST(Record, AValueUnderAnotherKeyOrFamilyIsDamage) {
 }
 
 TEST(Record, AnUnknownFormatIsNotMistakenForDamage) {
-    const Bytes all = stored(Family::Meta, bytes_of("k"), static_cast<ValueFormat>(77), bytes_of("v"));
-    EXPECT_EQ(parse_record(Family::Meta, bytes_of("k"), all).error().code(), ErrorCode::Unsupported);
+    const Bytes all =
+        stored(Family::Meta, bytes_of("k"), static_cast<ValueFormat>(77), bytes_of("v"));
+    EXPECT_EQ(parse_record(Family::Meta, bytes_of("k"), all).error().code(),
+              ErrorCode::Unsupported);
 }
 
 TEST(BatchMark, IsReadBack) {

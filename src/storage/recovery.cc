@@ -2,22 +2,23 @@
 
 #include <algorithm>
 #include <array>
-#include <map>
-#include <set>
 
 #include "base/check.h"
 #include "storage/committer.h"
+#include "storage/viewed_files.h"
 
 namespace perdure {
 namespace {
 
 Error loss(const std::string& where, const std::string& what, SequenceNumber durable) {
-    return {ErrorCode::Corrupt, where + ": " + what + "; durable data up to entry " + std::to_string(durable.value) +
-                                    " would be lost, so the start is refused and nothing was changed"};
+    return {ErrorCode::Corrupt,
+            where + ": " + what + "; durable data up to entry " + std::to_string(durable.value) +
+                " would be lost, so the start is refused and nothing was changed"};
 }
 
 /// A store that was never finished being made: no batch of it was ever on disk.
-Result<bool> is_new(Files& files, const std::string& db_path, const LogScan& scan, const Judgement& judgement) {
+Result<bool> is_new(Files& files, const std::string& db_path, const LogScan& scan,
+                    const Judgement& judgement) {
     const std::string current = db_path + "/CURRENT";
     const auto info = files.info(current);
     if (info) {
@@ -27,7 +28,7 @@ Result<bool> is_new(Files& files, const std::string& db_path, const LogScan& sca
         return info.error();
     }
     if (judgement.durable.value != 0 || !scan.batches.empty()) {
-        return loss(current, "missing", std::max(judgement.durable, judgement.log_end));
+        return loss(current, "missing", std::max(judgement.durable, judgement.end));
     }
     return true;
 }
@@ -41,7 +42,8 @@ Result<void> cut_file(Files& files, const std::string& path, std::uint64_t size)
     return {};
 }
 
-Result<void> cut_off(Files& files, const LogScan& scan, const Judgement::Cut& cut, const std::string& db_path) {
+Result<void> cut_off(Files& files, const LogScan& scan, const Judgement::Cut& cut,
+                     const std::string& db_path) {
     // Later files first: a cut that is itself cut short is judged the same way at the next start.
     for (std::size_t i = scan.files.size(); i-- > cut.file_index + 1;) {
         RETURN_IF_ERROR(files.remove(scan.files[i]));
@@ -71,82 +73,8 @@ Result<std::uint64_t> number_in_meta(const Store& store, std::string_view key, s
     return size == 4 ? get_u32(bytes) : get_u64(bytes);
 }
 
-/// Files that a look at the store must see otherwise than they are.
-struct View {
-    std::map<std::string, std::uint64_t> shortened;
-    std::set<std::string> hidden;
-    std::set<std::string> emptied;  // reads as empty, although its size is as it was (RocksDB compares sizes)
-};
-
-/// The store as it would be after a cut, and nothing that can be changed.
-class ViewedFiles final : public Files {
-public:
-    ViewedFiles(Files& files, View view) : files_(files), view_(std::move(view)) {}
-
-    Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) override {
-        if (is_hidden(path)) {
-            return Error(ErrorCode::NotFound, path);
-        }
-        ASSIGN_OR_RETURN(auto file, files_.open_read(path));
-        if (view_.emptied.contains(path)) {
-            return std::unique_ptr<ReadableFile>(std::make_unique<ShortenedFile>(std::move(file), 0));
-        }
-        const auto shortened = view_.shortened.find(path);
-        if (shortened == view_.shortened.end()) {
-            return file;
-        }
-        return std::unique_ptr<ReadableFile>(std::make_unique<ShortenedFile>(std::move(file), shortened->second));
-    }
-    Result<FileInfo> info(const std::string& path) override {
-        if (is_hidden(path)) {
-            return Error(ErrorCode::NotFound, path);
-        }
-        ASSIGN_OR_RETURN(FileInfo info, files_.info(path));
-        if (const auto shortened = view_.shortened.find(path); shortened != view_.shortened.end()) {
-            info.size = shortened->second;
-        }
-        return info;
-    }
-    Result<std::vector<std::string>> list(const std::string& directory) override {
-        ASSIGN_OR_RETURN(auto names, files_.list(directory));
-        std::erase_if(names, [&](const std::string& name) { return is_hidden(directory + "/" + name); });
-        return names;
-    }
-    Result<std::uint64_t> free_bytes(const std::string& path) override { return files_.free_bytes(path); }
-
-    Result<std::unique_ptr<WritableFile>> open_write(const std::string& path, OpenMode) override { return refused(path); }
-    Result<void> rename(const std::string& from, const std::string&) override { return refused(from); }
-    Result<void> link(const std::string& from, const std::string&) override { return refused(from); }
-    Result<void> remove(const std::string& path) override { return refused(path); }
-    Result<void> truncate(const std::string& path, std::uint64_t) override { return refused(path); }
-    Result<void> make_directory(const std::string& path) override { return refused(path); }
-    Result<void> remove_directory(const std::string& path) override { return refused(path); }
-    SyncOutcome sync_directory(const std::string&) override { return SyncOutcome::done(); }
-    Result<std::unique_ptr<DirectoryLock>> lock(const std::string& path) override { return refused(path); }
-
-private:
-    class ShortenedFile final : public ReadableFile {
-    public:
-        ShortenedFile(std::unique_ptr<ReadableFile> file, std::uint64_t size) : file_(std::move(file)), size_(size) {}
-        Result<std::size_t> read_at(std::uint64_t offset, std::span<Byte> out) const override {
-            const std::uint64_t left = offset < size_ ? size_ - offset : 0;
-            return file_->read_at(offset, out.first(std::min<std::uint64_t>(out.size(), left)));
-        }
-        Result<std::uint64_t> size() const override { return size_; }
-
-    private:
-        const std::unique_ptr<ReadableFile> file_;
-        const std::uint64_t size_;
-    };
-
-    bool is_hidden(const std::string& path) const { return view_.hidden.contains(path); }
-    static Error refused(const std::string& path) { return {ErrorCode::NotPermitted, path + ": only looked at"}; }
-
-    Files& files_;
-    const View view_;
-};
-
-/// A damaged tail of RocksDB's MANIFEST: edits that were written but not synced. Without them the store is as before.
+/// A damaged tail of RocksDB's MANIFEST: edits that were written but not synced. Without them the
+/// store is as before.
 struct ManifestCut {
     std::string path;
     RecordDamage damage;
@@ -157,7 +85,8 @@ std::optional<ManifestCut> look_at_manifest(Files& files, const std::string& db_
     if (!current || current->empty() || current->back() != '\n') {
         return {};  // RocksDB refuses it by name
     }
-    const std::string path = db_path + "/" + std::string(text_of(*current).substr(0, current->size() - 1));
+    const std::string path =
+        db_path + "/" + std::string(text_of(*current).substr(0, current->size() - 1));
     const auto bytes = read_file(files, path, UINT64_MAX);
     if (!bytes) {
         return {};
@@ -182,21 +111,29 @@ struct Inspection {
 
     std::string where() const {
         if (manifest) {
-            return manifest->path + " at byte " + std::to_string(manifest->damage.offset) + ": " + manifest->damage.what;
+            return manifest->path + " at byte " + std::to_string(manifest->damage.offset) + ": " +
+                   manifest->damage.what;
         }
         return judgement.suspicion.empty() ? options.db_path : judgement.suspicion;
     }
-    SequenceNumber wanted() const { return std::max(judgement.durable, judgement.log_end); }
+    SequenceNumber wanted() const { return std::max(judgement.durable, judgement.end); }
 
     View after_cut() const {
-        View view;
-        if (manifest) {
-            view.shortened[manifest->path] = manifest->damage.offset;
+        View view = with_manifest_cut();
+        for (const std::size_t index : judgement.obsolete) {
+            view.hidden.insert(scan.files[index]);
         }
         if (judgement.cut) {
             const auto index = static_cast<std::ptrdiff_t>(judgement.cut->file_index);
             view.shortened[scan.files[judgement.cut->file_index]] = judgement.cut->offset;
             view.hidden.insert(scan.files.begin() + index + 1, scan.files.end());
+        }
+        return view;
+    }
+    View with_manifest_cut() const {
+        View view;
+        if (manifest) {
+            view.shortened[manifest->path] = manifest->damage.offset;
         }
         return view;
     }
@@ -225,46 +162,61 @@ struct Inspection {
         return mark ? mark->last : SequenceNumber{};
     }
 
-    /// Whether table files and log files together hold everything, and every large value is right; changes nothing.
-    Result<void> run() const {
-        if (wanted().value == 0) {
-            return {};  // nothing was ever given out, so nothing can be missing
-        }
-        const View view = after_cut();
-        if (manifest || judgement.gap_between_files) {
-            // The log may begin where the table files end, not later.
-            View tables;
-            tables.emptied.insert(scan.files.begin(), scan.files.end());
-            if (manifest) {
-                tables.shortened[manifest->path] = manifest->damage.offset;
-            }
-            ViewedFiles viewed(files, std::move(tables));
-            ASSIGN_OR_RETURN(const SequenceNumber end, end_of(viewed, LargeValues::Ignored));
-            const std::uint64_t first = judgement.gap_between_files ? judgement.gap_previous
-                                        : scan.batches.empty()      ? 0
-                                                                    : scan.batches.front().mark.previous.value;
-            if (end.value < first) {
-                return loss(where(), "the table files end with entry " + std::to_string(end.value) +
-                                         ", the log begins behind " + std::to_string(first),
-                            wanted());
-            }
-        }
-        ViewedFiles viewed(files, view);
+    /// The last number that the table files hold.
+    Result<SequenceNumber> tables_end() const {
+        View tables = with_manifest_cut();
+        tables.emptied.insert(scan.files.begin(), scan.files.end());
+        ViewedFiles viewed(files, std::move(tables));
+        return end_of(viewed, LargeValues::Ignored);
+    }
+
+    /// Whether RocksDB finds all of it as well, and every large value is right; changes nothing.
+    Result<void> rehearse() const {
+        ViewedFiles viewed(files, after_cut());
         ASSIGN_OR_RETURN(const SequenceNumber end, end_of(viewed, LargeValues::Checked));
         if (end < wanted()) {
-            return loss(where(), "the store ends with entry " + std::to_string(end.value), wanted());
+            return loss(where(), "the store ends with entry " + std::to_string(end.value),
+                        wanted());
         }
         return {};
     }
 };
 
+/// The judgement that counts; see the phases. Changes nothing.
+Result<void> judge_all(Inspection& inspection, Judgement& judgement, const Result<Bytes>& note,
+                       bool has_large) {
+    judgement = judge(inspection.scan, note, {});
+    if (inspection.wanted().value == 0) {
+        return {};  // nothing was ever given out, so nothing can be missing
+    }
+    const bool log_suffices = !judgement.loses_durable_data() && !inspection.manifest;
+    if (!log_suffices) {
+        ASSIGN_OR_RETURN(const SequenceNumber tables_end, inspection.tables_end());
+        judgement = judge(inspection.scan, note, tables_end);
+    }
+    if (judgement.loses_durable_data()) {
+        return loss(inspection.where(),
+                    "the store ends with entry " + std::to_string(judgement.end.value),
+                    judgement.durable);
+    }
+    if (!log_suffices || judgement.cut || has_large) {
+        RETURN_IF_ERROR(inspection.rehearse());
+    }
+    return {};
+}
+
 /// Damage above the durable number goes, so that RocksDB meets none.
 Result<void> cut_damage(const Inspection& inspection, const std::string& db_path) {
+    for (const std::size_t index : inspection.judgement.obsolete) {
+        RETURN_IF_ERROR(inspection.files.remove(inspection.scan.files[index]));
+    }
     if (inspection.manifest) {
-        RETURN_IF_ERROR(cut_file(inspection.files, inspection.manifest->path, inspection.manifest->damage.offset));
+        RETURN_IF_ERROR(cut_file(inspection.files, inspection.manifest->path,
+                                 inspection.manifest->damage.offset));
     }
     if (inspection.judgement.cut) {
-        RETURN_IF_ERROR(cut_off(inspection.files, inspection.scan, *inspection.judgement.cut, db_path));
+        RETURN_IF_ERROR(
+            cut_off(inspection.files, inspection.scan, *inspection.judgement.cut, db_path));
     }
     return {};
 }
@@ -277,10 +229,13 @@ Result<void> check(const WriteOutcome& outcome, const char* what) {
 }
 
 /// The first batch of this run: the ceiling is raised, durably, before any number is given out.
-Result<void> write_first_batch(RecoveredStore& recovered, SequenceNumber found, std::uint64_t ceiling_found) {
+Result<void> write_first_batch(RecoveredStore& recovered, SequenceNumber found,
+                               std::uint64_t ceiling_found) {
     BatchMark& mark = recovered.mark;
     mark.previous = found;
-    mark.last = recovered.orderly || recovered.created ? found : SequenceNumber{std::max(ceiling_found, found.value)};
+    mark.last = recovered.orderly || recovered.created
+                    ? found
+                    : SequenceNumber{std::max(ceiling_found, found.value)};
     mark.durable = found;
     mark.ceiling = std::max(mark.last.value, ceiling_found) + kCeilingStep;
     mark.orderly = false;
@@ -290,10 +245,13 @@ Result<void> write_first_batch(RecoveredStore& recovered, SequenceNumber found, 
     std::array<Byte, 8> log_id{};
     put_u32(format.data(), kStoreFormat);
     put_u64(log_id.data(), recovered.log_id);
-    std::vector<StoreChange> changes{{Family::Meta, bytes_of(kMarkKey), ByteView(mark_bytes), ValueFormat::Inline}};
+    std::vector<StoreChange> changes{
+        {Family::Meta, bytes_of(kMarkKey), ByteView(mark_bytes), ValueFormat::Inline}};
     if (recovered.created) {
-        changes.push_back({Family::Meta, bytes_of(kFormatKey), ByteView(format), ValueFormat::Inline});
-        changes.push_back({Family::Meta, bytes_of(kLogIdKey), ByteView(log_id), ValueFormat::Inline});
+        changes.push_back(
+            {Family::Meta, bytes_of(kFormatKey), ByteView(format), ValueFormat::Inline});
+        changes.push_back(
+            {Family::Meta, bytes_of(kLogIdKey), ByteView(log_id), ValueFormat::Inline});
     }
     RETURN_IF_ERROR(check(recovered.store->write(changes, Sync::Yes), "first batch"));
     mark.durable = mark.last;
@@ -302,50 +260,64 @@ Result<void> write_first_batch(RecoveredStore& recovered, SequenceNumber found, 
 
 }  // namespace
 
-Judgement judge(const LogScan& scan, const Result<Bytes>& note) {
+Judgement judge(const LogScan& scan, const Result<Bytes>& note,
+                std::optional<SequenceNumber> tables_end) {
     Judgement judgement;
     if (note) {
         const auto number = decode_note(*note);
         judgement.note_damaged = !number && !note->empty();
-        if (number) {
-            judgement.durable = *number;
-        }
+        judgement.durable = number ? *number : SequenceNumber{};
     }
     for (const ScannedBatch& batch : scan.batches) {
         judgement.durable = std::max(judgement.durable, batch.mark.durable);
     }
+    judgement.end = tables_end.value_or(scan.batches.empty() ? SequenceNumber{}
+                                                             : scan.batches.front().mark.previous);
 
-    const auto cut_at = [&](std::size_t file_index, std::uint64_t offset, const std::string& what) {
-        judgement.suspicion = scan.files[file_index] + " at byte " + std::to_string(offset) + ": " + what;
-        // What is durable may lie in table files; then the damage is above it all the same.
-        judgement.needs_inspection = judgement.durable > judgement.log_end;
+    std::optional<std::size_t>
+        first_needed;  // file of the first batch that the table files do not hold
+    auto damage = scan.damages.begin();
+    const auto stop_at = [&](std::size_t file_index, std::uint64_t offset,
+                             const std::string& what) {
+        judgement.suspicion =
+            scan.files[file_index] + " at byte " + std::to_string(offset) + ": " + what;
         judgement.cut = Judgement::Cut{file_index, offset};
     };
-    auto damage = scan.damages.begin();
-    for (std::size_t i = 0; i < scan.batches.size(); ++i) {
-        if (damage != scan.damages.end() && damage->batches_before == i) {
+    for (std::size_t i = 0; i <= scan.batches.size(); ++i) {
+        // Damage in front of this batch ends the walk, unless everything needed comes in later
+        // files.
+        for (; damage != scan.damages.end() && damage->batches_before == i; ++damage) {
+            const auto goes_on = [&](const ScannedBatch& batch) {
+                return batch.file_index > damage->file_index &&
+                       batch.mark.previous <= judgement.end && judgement.end < batch.mark.last;
+            };
+            const bool obsolete = tables_end && !first_needed &&
+                                  std::any_of(scan.batches.begin() + static_cast<std::ptrdiff_t>(i),
+                                              scan.batches.end(), goes_on);
+            if (!obsolete) {
+                stop_at(damage->file_index, damage->offset, damage->what);
+                return judgement;
+            }
+            judgement.obsolete.push_back(damage->file_index);
+        }
+        if (i == scan.batches.size()) {
             break;
         }
         const ScannedBatch& batch = scan.batches[i];
-        if (i > 0 && batch.mark.previous != judgement.log_end) {
-            const bool at_file_begin = scan.batches[i - 1].file_index != batch.file_index;
-            if (!at_file_begin || judgement.durable <= judgement.log_end) {
-                cut_at(batch.file_index, batch.begin, "batches are missing before it");
-                return judgement;
-            }
-            // Files before this one were flushed and removed, and an older one came back; RocksDB knows (phase 3).
-            judgement.needs_inspection = true;
-            judgement.gap_between_files = true;
-            judgement.gap_previous = batch.mark.previous.value;
-            judgement.suspicion = scan.files[batch.file_index] + ": batches are missing before it";
+        if (tables_end && batch.mark.last <= judgement.end && !first_needed) {
+            continue;
         }
-        judgement.log_end = batch.mark.last;
+        if (batch.mark.previous > judgement.end ||
+            (first_needed && batch.mark.previous < judgement.end)) {
+            stop_at(batch.file_index, batch.begin, "batches are missing before it");
+            return judgement;
+        }
+        first_needed = first_needed.value_or(batch.file_index);
+        judgement.end = batch.mark.last;
     }
-    if (damage != scan.damages.end()) {
-        cut_at(damage->file_index, damage->offset, damage->what);
-    } else if (judgement.log_end < judgement.durable) {
-        judgement.needs_inspection = true;
-        judgement.suspicion = scan.files.empty() ? "log files are missing" : scan.files.back() + ": ends too early";
+    if (judgement.loses_durable_data()) {
+        judgement.suspicion =
+            scan.files.empty() ? "log files are missing" : scan.files.back() + ": ends too early";
     }
     return judgement;
 }
@@ -362,38 +334,41 @@ Result<std::vector<LiveLarge>> list_large(const Store& store) {
         if (value.size() <= kLargeReferenceBytes || value[kLargeReferenceBytes] >= kFamilyCount) {
             return Error(ErrorCode::Corrupt, "the record of a large value is malformed");
         }
-        ASSIGN_OR_RETURN(const LargeReference reference, decode_large_reference(value.first(kLargeReferenceBytes)));
+        ASSIGN_OR_RETURN(const LargeReference reference,
+                         decode_large_reference(value.first(kLargeReferenceBytes)));
         live.push_back({static_cast<Family>(value[kLargeReferenceBytes]),
                         std::string(text_of(value.subspan(kLargeReferenceBytes + 1))), reference});
     }
 }
 
-Result<RecoveredStore> recover_store(RecoveryOptions options, LargeEntries& large, Files& files, const Clock& clock,
-                                     const Log& logger) {
+Result<RecoveredStore> recover_store(RecoveryOptions options, LargeEntries& large, Files& files,
+                                     const Clock& clock, const Log& logger) {
     ASSIGN_OR_RETURN(const LogScan scan, scan_log(files, options.db_path));
     const auto note = read_file(files, options.db_path + "/durable", kNoteBytes);
-    const Judgement judgement = judge(scan, note);
+    Judgement judgement = judge(scan, note, {});
     if (judgement.note_damaged) {
         logger.warn("durable_note_damaged", LogField("path", options.db_path + "/durable"));
     }
 
     RecoveredStore recovered;
     ASSIGN_OR_RETURN(recovered.created, is_new(files, options.db_path, scan, judgement));
-    const auto large_names = files.list(options.db_path + "/large");
-    const bool has_large = large_names && !large_names->empty();
-    const auto manifest = recovered.created ? std::nullopt : look_at_manifest(files, options.db_path);
-    const Inspection inspection{options, scan, judgement, manifest, large, files, clock, logger};
-    if (!recovered.created && (judgement.needs_inspection || manifest || has_large)) {
-        RETURN_IF_ERROR(inspection.run());
-    }
-    if (judgement.cut || manifest) {
-        recovered.cut = inspection.where() + "; nothing durable lay behind it, the rest was cut off";
-        logger.warn("log_cut_off", LogField("reason", recovered.cut));
+    if (!recovered.created) {
+        const auto large_names = files.list(options.db_path + "/large");
+        const auto manifest = look_at_manifest(files, options.db_path);
+        Inspection inspection{options, scan, judgement, manifest, large, files, clock, logger};
+        RETURN_IF_ERROR(
+            judge_all(inspection, judgement, note, large_names && !large_names->empty()));
+        if (judgement.cut || manifest) {
+            recovered.cut =
+                inspection.where() + "; nothing durable lay behind it, the rest was cut off";
+            logger.warn("log_cut_off", LogField("reason", recovered.cut));
+        }
         RETURN_IF_ERROR(cut_damage(inspection, options.db_path));
     }
     if (recovered.created) {
         for (const std::string& path : scan.files) {
-            RETURN_IF_ERROR(files.remove(path));  // of a creation that was cut short; no whole batch in any
+            RETURN_IF_ERROR(
+                files.remove(path));  // of a creation that was cut short; no whole batch in any
         }
     }
 
@@ -403,29 +378,32 @@ Result<RecoveredStore> recover_store(RecoveryOptions options, LargeEntries& larg
     store_options.tuning = options.tuning;
     store_options.after_failed_write = options.after_failed_write;
     store_options.failed_sync = options.failed_sync;
-    ASSIGN_OR_RETURN(recovered.store, RocksStore::open(std::move(store_options), files, clock, logger));
+    ASSIGN_OR_RETURN(recovered.store,
+                     RocksStore::open(std::move(store_options), files, clock, logger));
 
     ASSIGN_OR_RETURN(const auto mark, mark_of(*recovered.store));
     if (!mark) {
-        if (judgement.durable.value != 0 || judgement.log_end.value != 0) {
+        if (judgement.durable.value != 0 || judgement.end.value != 0) {
             return loss(options.db_path, "the store has no mark", judgement.durable);
         }
         recovered.created = true;  // made by RocksDB, but our first batch never reached the disk
         recovered.log_id = options.fresh_log_id;
         RETURN_IF_ERROR(write_first_batch(recovered, {0}, 0));
         RETURN_IF_ERROR(large.open());
-        RETURN_IF_ERROR(large.recover({}));
+        RETURN_IF_ERROR(large.remove_others({}));
         return recovered;
     }
     ASSIGN_OR_RETURN(const std::uint64_t format, number_in_meta(*recovered.store, kFormatKey, 4));
     if (format > kStoreFormat) {
-        return Error(ErrorCode::Unsupported, options.db_path + ": store format " + std::to_string(format) +
-                                                 " is newer than this program's " + std::to_string(kStoreFormat));
+        return Error(ErrorCode::Unsupported,
+                     options.db_path + ": store format " + std::to_string(format) +
+                         " is newer than this program's " + std::to_string(kStoreFormat));
     }
     ASSIGN_OR_RETURN(recovered.log_id, number_in_meta(*recovered.store, kLogIdKey, 8));
-    if (mark->last < std::max(judgement.durable, judgement.log_end)) {
-        return loss(options.db_path, "the store ends with entry " + std::to_string(mark->last.value),
-                    std::max(judgement.durable, judgement.log_end));
+    if (mark->last < std::max(judgement.durable, judgement.end)) {
+        return loss(options.db_path,
+                    "the store ends with entry " + std::to_string(mark->last.value),
+                    std::max(judgement.durable, judgement.end));
     }
     RETURN_IF_ERROR(large.open());
     ASSIGN_OR_RETURN(recovered.large, list_large(*recovered.store));
@@ -433,14 +411,16 @@ Result<RecoveredStore> recover_store(RecoveryOptions options, LargeEntries& larg
     for (const LiveLarge& item : recovered.large) {
         references.push_back(item.reference);
     }
-    RETURN_IF_ERROR(large.recover(references));
+    RETURN_IF_ERROR(large.verify(references));
 
     recovered.recovered = mark->last;
-    recovered.orderly = mark->orderly && !judgement.cut;
-    if (!recovered.orderly) {
-        RETURN_IF_ERROR(check(recovered.store->rewrite_recovered(), "writing the recovered store anew"));
-    }
+    recovered.orderly = mark->orderly && recovered.cut.empty();
+    // Also after an orderly end: the sync of that very end may have failed, and only the cache
+    // shows it as done.
+    RETURN_IF_ERROR(
+        check(recovered.store->rewrite_recovered(), "writing the recovered store anew"));
     RETURN_IF_ERROR(write_first_batch(recovered, mark->last, mark->ceiling));
+    RETURN_IF_ERROR(large.remove_others(references));
     return recovered;
 }
 

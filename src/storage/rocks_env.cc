@@ -56,7 +56,8 @@ public:
 
     Files& files() { return parts_.files; }
 
-    /// Carries a change out, and again as long as the owner wishes (K-247: a failed write is tried again).
+    /// Carries a change out, and again as long as the owner wishes (K-247: a failed write is tried
+    /// again).
     template <typename Change>
     IOStatus change(Change&& attempt) {
         if (parts_.access == RocksEnv::Access::ReadOnly) {
@@ -72,7 +73,8 @@ public:
             }
             const ErrorCode code = result.error().code();
             const bool may_pass = code == ErrorCode::Overloaded || code == ErrorCode::Io;
-            if (!may_pass || !parts_.after_failed_write || !parts_.after_failed_write(result.error())) {
+            if (!may_pass || !parts_.after_failed_write ||
+                !parts_.after_failed_write(result.error())) {
                 return status_of(result);
             }
         }
@@ -107,7 +109,8 @@ private:
     Guarded<std::string> failure_;
 };
 
-IOStatus read_into(const ReadableFile& file, std::uint64_t offset, std::size_t count, Slice* result, char* scratch) {
+IOStatus read_into(const ReadableFile& file, std::uint64_t offset, std::size_t count, Slice* result,
+                   char* scratch) {
     const auto done = file.read_at(offset, {reinterpret_cast<Byte*>(scratch), count});
     if (!done) {
         *result = Slice();
@@ -120,7 +123,8 @@ IOStatus read_into(const ReadableFile& file, std::uint64_t offset, std::size_t c
 class SequentialFile final : public rocksdb::FSSequentialFile {
 public:
     explicit SequentialFile(std::unique_ptr<ReadableFile> file) : file_(std::move(file)) {}
-    IOStatus Read(size_t n, const IOOptions&, Slice* result, char* scratch, IODebugContext*) override {
+    IOStatus Read(size_t n, const IOOptions&, Slice* result, char* scratch,
+                  IODebugContext*) override {
         const IOStatus status = read_into(*file_, offset_, n, result, scratch);
         offset_ += result->size();
         return status;
@@ -149,14 +153,15 @@ private:
 
 class OutputFile final : public rocksdb::FSWritableFile {
 public:
-    OutputFile(Disk& disk, std::unique_ptr<WritableFile> file) : disk_(disk), file_(std::move(file)) {}
+    OutputFile(Disk& disk, std::unique_ptr<WritableFile> file)
+        : disk_(disk), file_(std::move(file)) {}
 
     using FSWritableFile::Append;
     IOStatus Append(const Slice& data, const IOOptions&, IODebugContext*) override {
         return disk_.change([&] { return file_->append(view_of(data)); });
     }
-    IOStatus Append(const Slice& data, const IOOptions& options, const rocksdb::DataVerificationInfo&,
-                    IODebugContext* context) override {
+    IOStatus Append(const Slice& data, const IOOptions& options,
+                    const rocksdb::DataVerificationInfo&, IODebugContext* context) override {
         return Append(data, options, context);
     }
     IOStatus Truncate(uint64_t size, const IOOptions&, IODebugContext*) override {
@@ -168,8 +173,10 @@ public:
         return disk_.sync([&] { return file_->sync(); });
     }
     uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return file_->size(); }
-    IOStatus Allocate(uint64_t offset, uint64_t length, const IOOptions&, IODebugContext*) override {
-        return status_of(file_->allocate(offset, length));  // RocksDB takes a failure lightly, and so may we
+    IOStatus Allocate(uint64_t offset, uint64_t length, const IOOptions&,
+                      IODebugContext*) override {
+        return status_of(
+            file_->allocate(offset, length));  // RocksDB takes a failure lightly, and so may we
     }
 
 private:
@@ -205,7 +212,8 @@ public:
     const char* Name() const override { return "perdure::Files"; }
 
     IOStatus NewSequentialFile(const std::string& path, const FileOptions&,
-                               std::unique_ptr<rocksdb::FSSequentialFile>* result, IODebugContext*) override {
+                               std::unique_ptr<rocksdb::FSSequentialFile>* result,
+                               IODebugContext*) override {
         auto file = disk_.files().open_read(plain(path));
         if (!file) {
             return status_of(file.error());
@@ -214,7 +222,8 @@ public:
         return IOStatus::OK();
     }
     IOStatus NewRandomAccessFile(const std::string& path, const FileOptions&,
-                                 std::unique_ptr<rocksdb::FSRandomAccessFile>* result, IODebugContext*) override {
+                                 std::unique_ptr<rocksdb::FSRandomAccessFile>* result,
+                                 IODebugContext*) override {
         auto file = disk_.files().open_read(plain(path));
         if (!file) {
             return status_of(file.error());
@@ -223,15 +232,17 @@ public:
         return IOStatus::OK();
     }
     IOStatus NewWritableFile(const std::string& path, const FileOptions&,
-                             std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext*) override {
+                             std::unique_ptr<rocksdb::FSWritableFile>* result,
+                             IODebugContext*) override {
         return open_output(path, OpenMode::Truncate, result);
     }
     IOStatus ReopenWritableFile(const std::string& path, const FileOptions&,
-                                std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext*) override {
+                                std::unique_ptr<rocksdb::FSWritableFile>* result,
+                                IODebugContext*) override {
         return open_output(path, OpenMode::Keep, result);
     }
-    IOStatus NewDirectory(const std::string& path, const IOOptions&, std::unique_ptr<rocksdb::FSDirectory>* result,
-                          IODebugContext*) override {
+    IOStatus NewDirectory(const std::string& path, const IOOptions&,
+                          std::unique_ptr<rocksdb::FSDirectory>* result, IODebugContext*) override {
         *result = std::make_unique<OutputDirectory>(disk_, path);
         return IOStatus::OK();
     }
@@ -240,10 +251,11 @@ public:
         if (info) {
             return IOStatus::OK();
         }
-        return info.error().code() == ErrorCode::NotFound ? IOStatus::NotFound(path) : status_of(info.error());
+        return info.error().code() == ErrorCode::NotFound ? IOStatus::NotFound(path)
+                                                          : status_of(info.error());
     }
-    IOStatus GetChildren(const std::string& path, const IOOptions&, std::vector<std::string>* result,
-                         IODebugContext*) override {
+    IOStatus GetChildren(const std::string& path, const IOOptions&,
+                         std::vector<std::string>* result, IODebugContext*) override {
         auto names = disk_.files().list(plain(path));
         if (!names) {
             return status_of(names.error());
@@ -254,51 +266,63 @@ public:
     IOStatus DeleteFile(const std::string& path, const IOOptions&, IODebugContext*) override {
         return disk_.change([&] { return disk_.files().remove(plain(path)); });
     }
-    IOStatus Truncate(const std::string& path, size_t size, const IOOptions&, IODebugContext*) override {
+    IOStatus Truncate(const std::string& path, size_t size, const IOOptions&,
+                      IODebugContext*) override {
         return disk_.change([&] { return disk_.files().truncate(plain(path), size); });
     }
     IOStatus CreateDir(const std::string& path, const IOOptions&, IODebugContext*) override {
         return disk_.change([&] { return disk_.files().make_directory(plain(path)); });
     }
-    IOStatus CreateDirIfMissing(const std::string& path, const IOOptions& options, IODebugContext* context) override {
+    IOStatus CreateDirIfMissing(const std::string& path, const IOOptions& options,
+                                IODebugContext* context) override {
         const auto info = disk_.files().info(plain(path));
         return info && info->directory ? IOStatus::OK() : CreateDir(path, options, context);
     }
     IOStatus DeleteDir(const std::string& path, const IOOptions&, IODebugContext*) override {
         return disk_.change([&] { return disk_.files().remove_directory(plain(path)); });
     }
-    IOStatus GetFileSize(const std::string& path, const IOOptions&, uint64_t* size, IODebugContext*) override {
+    IOStatus GetFileSize(const std::string& path, const IOOptions&, uint64_t* size,
+                         IODebugContext*) override {
         return with_info(path, [&](const FileInfo& info) { *size = info.size; });
     }
     IOStatus GetFileModificationTime(const std::string& path, const IOOptions&, uint64_t* time,
                                      IODebugContext*) override {
         return with_info(path, [&](const FileInfo& info) {
             *time = static_cast<uint64_t>(
-                std::chrono::duration_cast<std::chrono::seconds>(info.changed.time_since_epoch()).count());
+                std::chrono::duration_cast<std::chrono::seconds>(info.changed.time_since_epoch())
+                    .count());
         });
     }
-    IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions&, IODebugContext*) override {
-        // What the new name will point to (CURRENT to a MANIFEST) was created in this directory and must not come later.
+    IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions&,
+                        IODebugContext*) override {
+        // What the new name will point to (CURRENT to a MANIFEST) was created in this directory and
+        // must not come later.
         const std::string directory = parent_of(plain(to));
         const IOStatus synced = disk_.sync([&] { return disk_.files().sync_directory(directory); });
-        return synced.ok() ? disk_.change([&] { return disk_.files().rename(plain(from), plain(to)); }) : synced;
+        return synced.ok()
+                   ? disk_.change([&] { return disk_.files().rename(plain(from), plain(to)); })
+                   : synced;
     }
-    IOStatus LinkFile(const std::string& from, const std::string& to, const IOOptions&, IODebugContext*) override {
+    IOStatus LinkFile(const std::string& from, const std::string& to, const IOOptions&,
+                      IODebugContext*) override {
         return disk_.change([&] { return disk_.files().link(plain(from), plain(to)); });
     }
-    IOStatus NumFileLinks(const std::string& path, const IOOptions&, uint64_t* count, IODebugContext*) override {
+    IOStatus NumFileLinks(const std::string& path, const IOOptions&, uint64_t* count,
+                          IODebugContext*) override {
         return with_info(path, [&](const FileInfo& info) { *count = info.links; });
     }
-    IOStatus AreFilesSame(const std::string& one, const std::string& other, const IOOptions&, bool* same,
-                          IODebugContext*) override {
+    IOStatus AreFilesSame(const std::string& one, const std::string& other, const IOOptions&,
+                          bool* same, IODebugContext*) override {
         std::uint64_t identity = 0;
-        const IOStatus status = with_info(one, [&](const FileInfo& info) { identity = info.identity; });
+        const IOStatus status =
+            with_info(one, [&](const FileInfo& info) { identity = info.identity; });
         if (!status.ok()) {
             return status;
         }
         return with_info(other, [&](const FileInfo& info) { *same = info.identity == identity; });
     }
-    IOStatus LockFile(const std::string& path, const IOOptions&, rocksdb::FileLock** lock, IODebugContext*) override {
+    IOStatus LockFile(const std::string& path, const IOOptions&, rocksdb::FileLock** lock,
+                      IODebugContext*) override {
         *lock = nullptr;
         if (access_ == RocksEnv::Access::ReadOnly) {
             return IOStatus::NotSupported("opened for reading only");
@@ -321,11 +345,13 @@ public:
                        IODebugContext*) override {
         return IOStatus::NotSupported("messages go to the node's log");
     }
-    IOStatus GetAbsolutePath(const std::string& path, const IOOptions&, std::string* result, IODebugContext*) override {
+    IOStatus GetAbsolutePath(const std::string& path, const IOOptions&, std::string* result,
+                             IODebugContext*) override {
         *result = path;
         return IOStatus::OK();
     }
-    IOStatus GetFreeSpace(const std::string& path, const IOOptions&, uint64_t* bytes, IODebugContext*) override {
+    IOStatus GetFreeSpace(const std::string& path, const IOOptions&, uint64_t* bytes,
+                          IODebugContext*) override {
         const auto free = disk_.files().free_bytes(plain(path));
         if (!free) {
             return status_of(free.error());
@@ -333,12 +359,14 @@ public:
         *bytes = *free;
         return IOStatus::OK();
     }
-    IOStatus IsDirectory(const std::string& path, const IOOptions&, bool* directory, IODebugContext*) override {
+    IOStatus IsDirectory(const std::string& path, const IOOptions&, bool* directory,
+                         IODebugContext*) override {
         return with_info(path, [&](const FileInfo& info) { *directory = info.directory; });
     }
 
 private:
-    IOStatus open_output(const std::string& path, OpenMode mode, std::unique_ptr<rocksdb::FSWritableFile>* result) {
+    IOStatus open_output(const std::string& path, OpenMode mode,
+                         std::unique_ptr<rocksdb::FSWritableFile>* result) {
         std::unique_ptr<WritableFile> file;
         const IOStatus status = disk_.change([&]() -> Result<void> {
             ASSIGN_OR_RETURN(file, disk_.files().open_write(plain(path), mode));
@@ -373,7 +401,9 @@ public:
     uint64_t NowNanos() override {
         return static_cast<uint64_t>(clock_.monotonic_now().time_since_epoch().count());
     }
-    void SleepForMicroseconds(int micros) override { std::this_thread::sleep_for(std::chrono::microseconds(micros)); }
+    void SleepForMicroseconds(int micros) override {
+        std::this_thread::sleep_for(std::chrono::microseconds(micros));
+    }
     rocksdb::Status GetCurrentTime(int64_t* seconds) override {
         *seconds = wall().count() / 1'000'000'000;
         return rocksdb::Status::OK();
@@ -388,7 +418,8 @@ private:
 /// Counts background jobs, so that a test can wait for them; threads are RocksDB's own.
 class CountingEnv final : public rocksdb::EnvWrapper {
 public:
-    CountingEnv(const std::shared_ptr<rocksdb::FileSystem>& files, std::shared_ptr<rocksdb::SystemClock> clock)
+    CountingEnv(const std::shared_ptr<rocksdb::FileSystem>& files,
+                std::shared_ptr<rocksdb::SystemClock> clock)
         : EnvWrapper(rocksdb::NewCompositeEnv(files)), clock_(std::move(clock)) {
         file_system_ = files;
         system_clock_ = clock_;
@@ -397,7 +428,9 @@ public:
     const char* Name() const override { return "perdure::RocksEnv"; }
     uint64_t NowMicros() override { return clock_->NowMicros(); }
     uint64_t NowNanos() override { return clock_->NowNanos(); }
-    rocksdb::Status GetCurrentTime(int64_t* seconds) override { return clock_->GetCurrentTime(seconds); }
+    rocksdb::Status GetCurrentTime(int64_t* seconds) override {
+        return clock_->GetCurrentTime(seconds);
+    }
     std::string TimeToString(uint64_t time) override { return clock_->TimeToString(time); }
 
     void Schedule(void (*function)(void*), void* argument, Priority priority, void* tag,

@@ -1,9 +1,11 @@
 #pragma once
 
-/// RocksDB's view of the world: its files through `Files`, its clock through `Clock` (K-261). Threads stay its own.
+/// RocksDB's view of the world: its files through `Files`, its clock through `Clock` (K-261).
+/// Threads stay its own.
 ///
-/// A failed write is tried again below RocksDB, which would otherwise refuse all further work; a failed sync is never
-/// tried again: it is noted, reported once, and from then on every write and sync is refused without touching the disk.
+/// A failed write is tried again below RocksDB, which would otherwise refuse all further work; a
+/// failed sync is never tried again: it is noted, reported once, and from then on every write and
+/// sync is refused without touching the disk.
 
 #include <functional>
 #include <memory>
@@ -48,7 +50,8 @@ public:
     /// Why a sync failed, or empty.
     std::string sync_failure() const;
 
-    /// Returns when no background job of RocksDB is queued or running: a deterministic test goes on only then.
+    /// Returns when no background job of RocksDB is queued or running: a deterministic test goes on
+    /// only then.
     void wait_until_idle();
 
 private:

@@ -11,7 +11,8 @@ rocksdb::DBOptions pinned_db_options(RocksEnv& env, const RocksTuning& tuning) {
     options.env = env.env();
     options.info_log = env.logger();
 
-    // What recovery rests on: a store that reopens is a prefix of what was written, over all families, or says so.
+    // What recovery rests on: a store that reopens is a prefix of what was written, over all
+    // families, or says so.
     options.wal_recovery_mode = rocksdb::WALRecoveryMode::kPointInTimeRecovery;
     options.atomic_flush = true;
     options.track_and_verify_wals_in_manifest = true;
@@ -27,7 +28,8 @@ rocksdb::DBOptions pinned_db_options(RocksEnv& env, const RocksTuning& tuning) {
     options.allow_concurrent_memtable_write = false;
     options.manual_wal_flush = false;
     options.wal_compression = rocksdb::kNoCompression;  // our own reader takes plain records
-    // Recycled files hold old records, which point-in-time recovery of this release cannot tell from new ones.
+    // Recycled files hold old records, which point-in-time recovery of this release cannot tell
+    // from new ones.
     options.recycle_log_file_num = 0;
     options.allow_fallocate = true;
 

@@ -1,6 +1,7 @@
 #pragma once
 
-/// The options of RocksDB that recovery rests on (K-270), in one place and tested. For this room only.
+/// The options of RocksDB that recovery rests on (K-270), in one place and tested. For this room
+/// only.
 
 #include <cstdint>
 
@@ -16,7 +17,8 @@ namespace perdure {
 /// What may differ between production and tests without touching a promise.
 struct RocksTuning {
     std::uint64_t write_buffer_bytes = 64ull << 20;
-    std::uint64_t wal_bytes_max = 128ull << 20;  ///< The scan at a start reads at most about this much.
+    std::uint64_t wal_bytes_max = 128ull
+                                  << 20;  ///< The scan at a start reads at most about this much.
     bool automatic_compaction = true;
 };
 

@@ -40,8 +40,12 @@ Result<StoreValue> value_of(Family family, ByteView key, const rocksdb::Slice& s
 
 class RocksCursor final : public StoreCursor {
 public:
-    RocksCursor(std::unique_ptr<rocksdb::Iterator> iterator, Family family, ByteView prefix, ByteView after)
-        : iterator_(std::move(iterator)), family_(family), prefix_(text_of(prefix)), after_(text_of(after)) {}
+    RocksCursor(std::unique_ptr<rocksdb::Iterator> iterator, Family family, ByteView prefix,
+                ByteView after)
+        : iterator_(std::move(iterator)),
+          family_(family),
+          prefix_(text_of(prefix)),
+          after_(text_of(after)) {}
 
     Result<bool> next() override {
         if (!started_) {
@@ -96,14 +100,16 @@ struct RocksStore::Inside {
         }
     }
     bool has(Family family) const { return static_cast<std::size_t>(family) + 1 < handles.size(); }
-    rocksdb::ColumnFamilyHandle* handle(Family family) const { return handles[static_cast<std::size_t>(family) + 1]; }
+    rocksdb::ColumnFamilyHandle* handle(Family family) const {
+        return handles[static_cast<std::size_t>(family) + 1];
+    }
 };
 
 RocksStore::RocksStore(std::unique_ptr<Inside> inside) : inside_(std::move(inside)) {}
 RocksStore::~RocksStore() = default;
 
-Result<std::unique_ptr<RocksStore>> RocksStore::open(Options options, Files& files, const Clock& clock,
-                                                     const Log& logger) {
+Result<std::unique_ptr<RocksStore>> RocksStore::open(Options options, Files& files,
+                                                     const Clock& clock, const Log& logger) {
     auto inside = std::make_unique<Inside>();
     inside->env = std::make_unique<RocksEnv>(RocksEnv::Parts{files, clock, logger, options.access,
                                                              std::move(options.after_failed_write),
@@ -119,21 +125,24 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(Options options, Files& fil
     // For reading only, those of a store that an older version made, or whose making was cut short.
     std::vector<std::string> present;
     if (options.access == RocksEnv::Access::ReadOnly) {
-        const rocksdb::Status listed = rocksdb::DB::ListColumnFamilies(db_options, options.path, &present);
+        const rocksdb::Status listed =
+            rocksdb::DB::ListColumnFamilies(db_options, options.path, &present);
         if (!listed.ok()) {
             return error_of(listed);
         }
     }
     for (std::uint8_t family = 0; family < kFamilyCount; ++family) {
         std::string name(to_string(static_cast<Family>(family)));
-        if (options.access == RocksEnv::Access::ReadWrite || std::find(present.begin(), present.end(), name) != present.end()) {
+        if (options.access == RocksEnv::Access::ReadWrite ||
+            std::find(present.begin(), present.end(), name) != present.end()) {
             families.emplace_back(std::move(name), family_options);
         }
     }
     rocksdb::DB* db = nullptr;
     const rocksdb::Status status =
         options.access == RocksEnv::Access::ReadOnly
-            ? rocksdb::DB::OpenForReadOnly(db_options, options.path, families, &inside->handles, &db)
+            ? rocksdb::DB::OpenForReadOnly(db_options, options.path, families, &inside->handles,
+                                           &db)
             : rocksdb::DB::Open(db_options, options.path, families, &inside->handles, &db);
     inside->db.reset(db);
     if (!status.ok()) {
@@ -142,8 +151,10 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(Options options, Files& fil
     }
     for (std::size_t i = 1; i < inside->handles.size(); ++i) {
         const auto family = static_cast<Family>(i - 1);
-        if (inside->handles[i]->GetName() != to_string(family) || inside->handles[i]->GetID() != rocks_family_id(family)) {
-            return Error(ErrorCode::Corrupt, options.path + ": column families are not numbered in order");
+        if (inside->handles[i]->GetName() != to_string(family) ||
+            inside->handles[i]->GetID() != rocks_family_id(family)) {
+            return Error(ErrorCode::Corrupt,
+                         options.path + ": column families are not numbered in order");
         }
     }
     return std::unique_ptr<RocksStore>(new RocksStore(std::move(inside)));
@@ -156,7 +167,8 @@ WriteOutcome RocksStore::write(std::span<const StoreChange> changes, Sync sync) 
         const rocksdb::Slice key = slice_of(change.key);
         rocksdb::Status put;
         if (change.value) {
-            const auto header = record_header(change.family, change.key, change.format, *change.value);
+            const auto header =
+                record_header(change.family, change.key, change.format, *change.value);
             const std::array<rocksdb::Slice, 2> value{slice_of(header), slice_of(*change.value)};
             put = batch.Put(inside_->handle(change.family), rocksdb::SliceParts(&key, 1),
                             rocksdb::SliceParts(value.data(), 2));
@@ -187,7 +199,8 @@ Result<std::optional<StoreValue>> RocksStore::read(Family family, ByteView key) 
     rocksdb::PinnableSlice stored;
     rocksdb::ReadOptions options;
     options.verify_checksums = true;
-    const rocksdb::Status status = inside_->db->Get(options, inside_->handle(family), slice_of(key), &stored);
+    const rocksdb::Status status =
+        inside_->db->Get(options, inside_->handle(family), slice_of(key), &stored);
     if (status.IsNotFound()) {
         return std::optional<StoreValue>();
     }
@@ -198,14 +211,16 @@ Result<std::optional<StoreValue>> RocksStore::read(Family family, ByteView key) 
     return std::optional<StoreValue>(std::move(value));
 }
 
-std::unique_ptr<StoreCursor> RocksStore::scan(Family family, ByteView prefix, ByteView after) const {
+std::unique_ptr<StoreCursor> RocksStore::scan(Family family, ByteView prefix,
+                                              ByteView after) const {
     if (!inside_->has(family)) {
         return std::make_unique<CollectedCursor>(std::vector<std::pair<std::string, StoreValue>>());
     }
     rocksdb::ReadOptions options;
     options.verify_checksums = true;
     options.total_order_seek = true;
-    std::unique_ptr<rocksdb::Iterator> iterator(inside_->db->NewIterator(options, inside_->handle(family)));
+    std::unique_ptr<rocksdb::Iterator> iterator(
+        inside_->db->NewIterator(options, inside_->handle(family)));
     return std::make_unique<RocksCursor>(std::move(iterator), family, prefix, after);
 }
 

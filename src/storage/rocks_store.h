@@ -1,6 +1,7 @@
 #pragma once
 
-/// The durable store on RocksDB: one column family per `Family`, one WriteBatch and at most one sync per batch (K-255).
+/// The durable store on RocksDB: one column family per `Family`, one WriteBatch and at most one
+/// sync per batch (K-255).
 
 #include <cstdint>
 #include <functional>
@@ -27,16 +28,18 @@ public:
     };
 
     /// Errors: Corrupt (RocksDB found damage; its text names the file), NotFound, Io.
-    static Result<std::unique_ptr<RocksStore>> open(Options options, Files& files, const Clock& clock,
-                                                    const Log& logger);
+    static Result<std::unique_ptr<RocksStore>> open(Options options, Files& files,
+                                                    const Clock& clock, const Log& logger);
     ~RocksStore() override;
 
     WriteOutcome write(std::span<const StoreChange> changes, Sync sync) override;
     Result<std::optional<StoreValue>> read(Family family, ByteView key) const override;
-    std::unique_ptr<StoreCursor> scan(Family family, ByteView prefix, ByteView after) const override;
+    std::unique_ptr<StoreCursor> scan(Family family, ByteView prefix,
+                                      ByteView after) const override;
     WriteOutcome rewrite_recovered() override { return flush(); }
 
-    /// Everything written so far goes into table files, synced; the log files that held it are removed.
+    /// Everything written so far goes into table files, synced; the log files that held it are
+    /// removed.
     WriteOutcome flush();
 
     /// Reads every block of every table file. Errors: Corrupt, naming the file.
@@ -48,7 +51,8 @@ private:
     std::unique_ptr<Inside> inside_;
 };
 
-/// The column family's number in RocksDB's records: 0 is RocksDB's own "default", which stays empty.
+/// The column family's number in RocksDB's records: 0 is RocksDB's own "default", which stays
+/// empty.
 inline std::uint32_t rocks_family_id(Family family) {
     return static_cast<std::uint32_t>(family) + 1;
 }

@@ -33,12 +33,16 @@ protected:
         options.path = "/db";
         options.create = create;
         options.tuning.automatic_compaction = false;
-        options.after_failed_write = [this](const Error& error) { return after_failed_write_(error); };
+        options.after_failed_write = [this](const Error& error) {
+            return after_failed_write_(error);
+        };
         options.failed_sync = [this](const std::string& why) { failed_syncs_.push_back(why); };
         return RocksStore::open(std::move(options), files, clock_, logger_);
     }
-    static WriteOutcome put(Store& store, std::string_view key, std::string_view value, Sync sync = Sync::Yes) {
-        const StoreChange change{Family::ProcessState, bytes_of(key), bytes_of(value), ValueFormat::Inline};
+    static WriteOutcome put(Store& store, std::string_view key, std::string_view value,
+                            Sync sync = Sync::Yes) {
+        const StoreChange change{Family::ProcessState, bytes_of(key), bytes_of(value),
+                                 ValueFormat::Inline};
         return store.write({&change, 1}, sync);
     }
     static std::string get(const Store& store, std::string_view key) {
@@ -145,7 +149,8 @@ TEST_F(RocksStoreTest, ScansAPrefixInOrderAndResumes) {
         }
         const auto keys = [&](std::string_view prefix, std::string_view after) {
             std::string all;
-            const auto cursor = store->scan(Family::ProcessState, bytes_of(prefix), bytes_of(after));
+            const auto cursor =
+                store->scan(Family::ProcessState, bytes_of(prefix), bytes_of(after));
             while (cursor->next().value()) {
                 EXPECT_EQ(cursor->value().bytes.text(), text_of(cursor->key()));
                 all += std::string(text_of(cursor->key())) + " ";
@@ -161,7 +166,8 @@ TEST_F(RocksStoreTest, ScansAPrefixInOrderAndResumes) {
 }
 
 TEST(RocksOptions, ArePinned) {
-    // Recovery (K-270) rests on these; a change here needs a new look at recovery.cc and the crash suite.
+    // Recovery (K-270) rests on these; a change here needs a new look at recovery.cc and the crash
+    // suite.
     SimulatedFiles files;
     const ManualClock clock;
     NoSink sink;
@@ -175,7 +181,8 @@ TEST(RocksOptions, ArePinned) {
     EXPECT_TRUE(options.paranoid_checks);
     EXPECT_EQ(options.recycle_log_file_num, 0u);
     EXPECT_EQ(options.wal_compression, rocksdb::kNoCompression);
-    EXPECT_FALSE(options.two_write_queues || options.unordered_write || options.enable_pipelined_write);
+    EXPECT_FALSE(options.two_write_queues || options.unordered_write ||
+                 options.enable_pipelined_write);
     EXPECT_FALSE(options.best_efforts_recovery);
 }
 

@@ -22,7 +22,8 @@ public:
         auto inside = inside_.lock();
         if (!inside->told) {
             inside->told = true;
-            logger_.error("write_failed", LogField("reason", error.message()), LogField("tried_again", "every second"));
+            logger_.error("write_failed", LogField("reason", error.message()),
+                          LogField("tried_again", "every second"));
         }
         stopped_.wait_for(inside.lock(), kRetryFailedWriteEvery, [&] { return inside->stopping; });
         return !inside->stopping;
@@ -78,8 +79,9 @@ Storage::~Storage() {
     stop();
 }
 
-Result<std::unique_ptr<Storage>> Storage::open(StorageOptions options, Home& home, Files& files, const Clock& clock,
-                                               Random& random, const Log& logger) {
+Result<std::unique_ptr<Storage>> Storage::open(StorageOptions options, Home& home, Files& files,
+                                               const Clock& clock, Random& random,
+                                               const Log& logger) {
     CHECK(options.fatal, "a failed sync needs a handler");
     auto parts = std::make_unique<Parts>(std::move(options), logger);
     Parts* const raw = parts.get();
@@ -87,7 +89,8 @@ Result<std::unique_ptr<Storage>> Storage::open(StorageOptions options, Home& hom
     const std::string db_path = home.db_path();
 
     const auto after_failed_write = [raw](const Error& error) {
-        return raw->options.after_failed_write ? raw->options.after_failed_write(error) : raw->retry.wait(error);
+        return raw->options.after_failed_write ? raw->options.after_failed_write(error)
+                                               : raw->retry.wait(error);
     };
     const auto failed_sync = [raw](const std::string& why) { raw->sync_failed(why); };
 
@@ -98,7 +101,8 @@ Result<std::unique_ptr<Storage>> Storage::open(StorageOptions options, Home& hom
         parts->store = std::make_unique<MemoryStore>();
         mark.ceiling = UINT64_MAX / 2;
         parts->log_id = random.next_u64();
-        parts->gate.open({UINT64_MAX - 1});  // nothing is ever waited for
+        parts->gate.open({UINT64_MAX - 1});                       // nothing is ever waited for
+        raw->options.limits.entry_inline_bytes_max = UINT64_MAX;  // and nothing is ever written
     } else {
         if (auto made = files.make_directory(db_path); made) {
             if (const SyncOutcome synced = files.sync_directory(home.path()); !synced) {
@@ -113,8 +117,8 @@ Result<std::unique_ptr<Storage>> Storage::open(StorageOptions options, Home& hom
         recovery.after_failed_write = after_failed_write;
         recovery.failed_sync = failed_sync;
         recovery.fresh_log_id = random.next_u64();
-        ASSIGN_OR_RETURN(RecoveredStore recovered,
-                         recover_store(std::move(recovery), *parts->large, files, clock, parts->logger));
+        ASSIGN_OR_RETURN(RecoveredStore recovered, recover_store(std::move(recovery), *parts->large,
+                                                                 files, clock, parts->logger));
         mark = recovered.mark;
         large = std::move(recovered.large);
         parts->store = std::move(recovered.store);
@@ -122,12 +126,19 @@ Result<std::unique_ptr<Storage>> Storage::open(StorageOptions options, Home& hom
         parts->recovered = {recovered.recovered, recovered.orderly, recovered.cut};
         parts->gate.open(mark.last);
     }
-    parts->log = std::make_unique<EntryLog>(
-        EntryLog::Start{mark.last, mark.ceiling, raw->options.durability, raw->options.limits, raw->options.faults},
-        *parts->store, *parts->large);
+    parts->log =
+        std::make_unique<EntryLog>(EntryLog::Start{mark.last, mark.ceiling, raw->options.durability,
+                                                   raw->options.limits, raw->options.faults},
+                                   *parts->store, *parts->large);
     parts->committer = std::make_unique<Committer>(
-        Committer::Parts{*parts->log, *parts->store, parts->gate, *parts->large, files, parts->logger,
-                         memory ? std::string() : db_path, raw->options.fatal, raw->options.durable_reached,
+        Committer::Parts{*parts->log, *parts->store, parts->gate, *parts->large, files,
+                         parts->logger, memory ? std::string() : db_path, raw->options.fatal,
+                         [raw](SequenceNumber durable) {
+                             raw->retry.succeeded();
+                             if (raw->options.durable_reached) {
+                                 raw->options.durable_reached(durable);
+                             }
+                         },
                          after_failed_write},
         mark);
     for (LiveLarge& item : large) {

@@ -130,7 +130,8 @@ TEST(Storage, LargeValuesAreCheckedAtTheStartAndDamageIsRefusedUnchanged) {
     node.drain();
     DiskImage image;
     {
-        Entry orphan{EntryKind::SetState, {{Family::ProcessState, SharedBytes("k2"), SharedBytes(big)}}};
+        Entry orphan{EntryKind::SetState,
+                     {{Family::ProcessState, SharedBytes("k2"), SharedBytes(big)}}};
         const auto never_appended = node->log().stage(std::move(orphan)).value();
         image = files.image_after(Crash::Lost, 1);
     }
@@ -212,7 +213,8 @@ TEST(Storage, ManyThreadsAppendAndEveryOutputLeavesAfterItsEntry) {
             for (int i = 0; i < kEach; ++i) {
                 const std::string key = std::to_string(t) + "/" + std::to_string(i % 7);
                 const Appended appended = storage->log().append(
-                    {EntryKind::SetState, {{Family::ProcessState, SharedBytes(key), SharedBytes(std::to_string(i))}}},
+                    {EntryKind::SetState,
+                     {{Family::ProcessState, SharedBytes(key), SharedBytes(std::to_string(i))}}},
                     static_cast<OwnerId>(t + 1));
                 storage->gate().pass(appended.number, [&, number = appended.number] {
                     early += storage->log().durable() < number ? 1 : 0;

@@ -1,9 +1,11 @@
 #pragma once
 
-/// The durable store under the log, as an interface: atomic batches in, values and ordered listings out.
+/// The durable store under the log, as an interface: atomic batches in, values and ordered listings
+/// out.
 ///
-/// Implementations: `RocksStore` (production), `MemoryStore` (durability class `memory`, K-256); the test room adds one on
-/// the simulated disk. The store knows nothing of entries and numbers; the log above it does.
+/// Implementations: `RocksStore` (production), `MemoryStore` (durability class `memory`, K-256);
+/// the test room adds one on the simulated disk. The store knows nothing of entries and numbers;
+/// the log above it does.
 
 #include <cstdint>
 #include <memory>
@@ -19,11 +21,13 @@ namespace perdure {
 
 /// First byte of every stored value; docs/formats/store.md. Append only.
 enum class ValueFormat : std::uint8_t {
-    Inline = 1,          ///< The value's own bytes follow.
-    LargeReference = 2,  ///< The value lies in a file beside the log (K-268); its reference follows.
+    Inline = 1,  ///< The value's own bytes follow.
+    LargeReference =
+        2,  ///< The value lies in a file beside the log (K-268); its reference follows.
 };
 
-/// One key of a batch: put when there is a value, removed otherwise. Borrows its bytes for the call.
+/// One key of a batch: put when there is a value, removed otherwise. Borrows its bytes for the
+/// call.
 struct StoreChange {
     Family family;
     ByteView key;
@@ -64,18 +68,20 @@ class Store {
 public:
     virtual ~Store() = default;
 
-    /// Makes all `changes` visible, all or none; with `Sync::Yes` they are on disk, too, when it returns.
-    /// No two changes name the same key. Thread: the committer's.
+    /// Makes all `changes` visible, all or none; with `Sync::Yes` they are on disk, too, when it
+    /// returns. No two changes name the same key. Thread: the committer's.
     virtual WriteOutcome write(std::span<const StoreChange> changes, Sync sync) = 0;
 
     /// The newest written value. May read from disk. Errors: Corrupt (checksum), Io. Thread: any.
     virtual Result<std::optional<StoreValue>> read(Family family, ByteView key) const = 0;
 
-    /// The keys with `prefix`, from the first one above `after` (from the first one when empty), as they are now.
-    /// Making the cursor never waits for the disk; moving it may. Thread: any.
-    virtual std::unique_ptr<StoreCursor> scan(Family family, ByteView prefix, ByteView after) const = 0;
+    /// The keys with `prefix`, from the first one above `after` (from the first one when empty), as
+    /// they are now. Making the cursor never waits for the disk; moving it may. Thread: any.
+    virtual std::unique_ptr<StoreCursor> scan(Family family, ByteView prefix,
+                                              ByteView after) const = 0;
 
-    /// What was recovered at opening is written anew and synced (K-270, last sentence). Thread: before the first write.
+    /// What was recovered at opening is written anew and synced (K-270, last sentence). Thread:
+    /// before the first write.
     virtual WriteOutcome rewrite_recovered() = 0;
 };
 

@@ -11,7 +11,9 @@ namespace perdure {
 /// Thread: any.
 class ManualClock final : public Clock {
 public:
-    MonotonicTime monotonic_now() const override { return MonotonicTime(Nanoseconds(nanoseconds_.load())); }
+    MonotonicTime monotonic_now() const override {
+        return MonotonicTime(Nanoseconds(nanoseconds_.load()));
+    }
     /// Starts at 2001-09-09T01:46:40Z, so that dates in outputs look like dates.
     WallTime wall_now() const override {
         return WallTime(std::chrono::seconds(1'000'000'000) + Nanoseconds(nanoseconds_.load()));

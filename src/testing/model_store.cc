@@ -16,7 +16,8 @@ void append(Bytes& bytes, ByteView more) {
 Bytes encode_batch(std::span<const StoreChange> changes) {
     Bytes bytes(kBatchHeaderBytes);
     for (const StoreChange& change : changes) {
-        Byte header[kChangeHeaderBytes] = {static_cast<Byte>(change.family), static_cast<Byte>(change.format),
+        Byte header[kChangeHeaderBytes] = {static_cast<Byte>(change.family),
+                                           static_cast<Byte>(change.format),
                                            static_cast<Byte>(change.value ? 1 : 0)};
         put_u32(header + 3, static_cast<std::uint32_t>(change.key.size()));
         put_u32(header + 7, static_cast<std::uint32_t>(change.value ? change.value->size() : 0));
@@ -36,7 +37,9 @@ std::vector<StoreChange> decode_batch(ByteView bytes) {
     while (bytes.size() >= kChangeHeaderBytes) {
         const std::size_t key_size = get_u32(bytes.data() + 3);
         const std::size_t value_size = get_u32(bytes.data() + 7);
-        StoreChange change{static_cast<Family>(bytes[0]), bytes.subspan(kChangeHeaderBytes, key_size), {},
+        StoreChange change{static_cast<Family>(bytes[0]),
+                           bytes.subspan(kChangeHeaderBytes, key_size),
+                           {},
                            static_cast<ValueFormat>(bytes[1])};
         if (bytes[2] == 1) {
             change.value = bytes.subspan(kChangeHeaderBytes + key_size, value_size);
@@ -58,7 +61,8 @@ Result<void> checked(const SyncOutcome& outcome) {
 
 Result<std::unique_ptr<ModelStore>> ModelStore::open(Files& files, std::string directory) {
     std::unique_ptr<ModelStore> store(new ModelStore(files, std::move(directory)));
-    if (auto made = files.make_directory(store->directory_); !made && made.error().code() != ErrorCode::AlreadyExists) {
+    if (auto made = files.make_directory(store->directory_);
+        !made && made.error().code() != ErrorCode::AlreadyExists) {
         return std::move(made).error();
     }
     RETURN_IF_ERROR(checked(files.sync_directory(parent_of(store->directory_))));

@@ -29,7 +29,8 @@ void for_each_sector(const DiskOperation& write, Visit&& visit) {
     ByteView rest = write.data.view();
     std::uint64_t offset = write.offset;
     while (!rest.empty()) {
-        const std::size_t count = std::min<std::size_t>(kSectorBytes - offset % kSectorBytes, rest.size());
+        const std::size_t count =
+            std::min<std::size_t>(kSectorBytes - offset % kSectorBytes, rest.size());
         visit(offset, rest.first(count));
         rest = rest.subspan(count);
         offset += count;
@@ -71,8 +72,10 @@ std::uint64_t hash_of(ByteView bytes) {
     // Multiply and fold, eight bytes a step: for telling images apart, not against an adversary.
     std::uint64_t hash = 0x9e3779b97f4a7c15 ^ bytes.size();
     const auto mix = [&hash](std::uint64_t word) {
-        const unsigned __int128 product = static_cast<unsigned __int128>(hash ^ word) * 0xd6e8feb86659fd93u;
-        hash = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64) ^ (word << 1);
+        const unsigned __int128 product =
+            static_cast<unsigned __int128>(hash ^ word) * 0xd6e8feb86659fd93u;
+        hash = static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64) ^
+               (word << 1);
     };
     std::size_t at = 0;
     for (; at + 8 <= bytes.size(); at += 8) {
@@ -133,7 +136,8 @@ const Bytes& SimulatedDisk::content(std::uint64_t file) const {
     return files_.at(file).shown;
 }
 
-void SimulatedDisk::apply_name(const DiskOperation& operation, std::map<std::string, std::uint64_t>& names,
+void SimulatedDisk::apply_name(const DiskOperation& operation,
+                               std::map<std::string, std::uint64_t>& names,
                                std::set<std::string>& directories) {
     switch (operation.kind) {
         case DiskOperation::Kind::Create:
@@ -196,7 +200,8 @@ void SimulatedDisk::sync_directory(const std::string& path) {
     std::vector<UnsyncedName> kept;
     for (UnsyncedName& unsynced : names_unsynced_) {
         const DiskOperation& operation = unsynced.operation;
-        if (parent_of(operation.path) == path || (!operation.to.empty() && parent_of(operation.to) == path)) {
+        if (parent_of(operation.path) == path ||
+            (!operation.to.empty() && parent_of(operation.to) == path)) {
             apply_name(operation, names_synced_, directories_synced_);
         } else {
             kept.push_back(std::move(unsynced));
@@ -213,7 +218,8 @@ std::size_t SimulatedDisk::unsynced_count() const {
     return count;
 }
 
-Bytes SimulatedDisk::survivor(const File& file, Crash crash, std::uint64_t cut, SeededRandom& random) const {
+Bytes SimulatedDisk::survivor(const File& file, Crash crash, std::uint64_t cut,
+                              SeededRandom& random) const {
     Bytes content = file.synced;
     // One sector in 2, in 8, or all but one in 8: few images are interesting at a fixed rate.
     const std::uint64_t rate = random.below(3);
@@ -222,16 +228,20 @@ Bytes SimulatedDisk::survivor(const File& file, Crash crash, std::uint64_t cut, 
         if (crash == Crash::Torn && unsynced.order > cut) {
             break;
         }
-        if (crash == Crash::Torn && unsynced.order == cut && operation.kind == DiskOperation::Kind::Write) {
+        if (crash == Crash::Torn && unsynced.order == cut &&
+            operation.kind == DiskOperation::Kind::Write) {
             // Cut at any byte, so usually within a sector, whose rest stays as it was.
-            put_at(content, operation.offset, operation.data.view().first(random.below(operation.data.size() + 1)));
+            put_at(content, operation.offset,
+                   operation.data.view().first(random.below(operation.data.size() + 1)));
             break;
         }
         if (crash != Crash::Reordered) {
             carry_out(operation, content);
             continue;
         }
-        const auto survives = [&] { return rate == 0 ? random.one_in(2) : (rate == 1) == random.one_in(8); };
+        const auto survives = [&] {
+            return rate == 0 ? random.one_in(2) : (rate == 1) == random.one_in(8);
+        };
         if (operation.kind == DiskOperation::Kind::Truncate) {
             if (survives()) {
                 carry_out(operation, content);
@@ -290,7 +300,9 @@ DiskImage SimulatedDisk::image_after(Crash crash, std::uint64_t seed) const {
         }
     }
     // A file whose directory did not survive is not reachable.
-    std::erase_if(image.files, [&](const auto& item) { return !image.directories.contains(parent_of(item.first)); });
+    std::erase_if(image.files, [&](const auto& item) {
+        return !image.directories.contains(parent_of(item.first));
+    });
     return image;
 }
 

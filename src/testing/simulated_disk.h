@@ -1,11 +1,12 @@
 #pragma once
 
-/// What a disk holds and what a power cut leaves of it, as a model that numbered operations move on.
+/// What a disk holds and what a power cut leaves of it, as a model that numbered operations move
+/// on.
 ///
-/// The model tells apart what the operating system shows (all operations) and what is on disk (what was synced). A crash
-/// image is one possible disk afterwards: everything synced, plus some of the rest, as its `Crash` says. Directory
-/// changes are on disk only after their directory was synced; a failed sync leaves its bytes in the cache, and no later
-/// sync writes them.
+/// The model tells apart what the operating system shows (all operations) and what is on disk (what
+/// was synced). A crash image is one possible disk afterwards: everything synced, plus some of the
+/// rest, as its `Crash` says. Directory changes are on disk only after their directory was synced;
+/// a failed sync leaves its bytes in the cache, and no later sync writes them.
 
 #include <cstdint>
 #include <map>
@@ -35,9 +36,9 @@ std::string_view to_string(Crash crash);
 /// One change of the disk. Reads are no operations.
 struct DiskOperation {
     enum class Kind : std::uint8_t {
-        Create,         ///< `path` names the new file `file`.
-        Write,          ///< `data` at `offset` of `file`.
-        Truncate,       ///< `file` gets the size `offset`.
+        Create,    ///< `path` names the new file `file`.
+        Write,     ///< `data` at `offset` of `file`.
+        Truncate,  ///< `file` gets the size `offset`.
         SyncFile,
         FailedSync,     ///< A sync of `file` that failed.
         Rename,         ///< `file` from `path` to `to`.
@@ -96,9 +97,9 @@ public:
 
 private:
     struct Unsynced {
-        std::uint64_t order = 0;   // among all unsynced operations of the disk
-        DiskOperation operation;   // a write or a truncation; data is shared
-        bool dropped = false;      // a sync of it failed: no later sync writes it
+        std::uint64_t order = 0;  // among all unsynced operations of the disk
+        DiskOperation operation;  // a write or a truncation; data is shared
+        bool dropped = false;     // a sync of it failed: no later sync writes it
     };
     struct File {
         Bytes shown;
@@ -114,7 +115,8 @@ private:
     void sync_file(File& file);
     void sync_directory(const std::string& path);
     Bytes survivor(const File& file, Crash crash, std::uint64_t cut, SeededRandom& random) const;
-    static void apply_name(const DiskOperation& operation, std::map<std::string, std::uint64_t>& names,
+    static void apply_name(const DiskOperation& operation,
+                           std::map<std::string, std::uint64_t>& names,
                            std::set<std::string>& directories);
 
     std::map<std::uint64_t, File> files_;

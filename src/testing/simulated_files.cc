@@ -40,7 +40,8 @@ private:
 
 class SimulatedWritableFile final : public WritableFile {
 public:
-    SimulatedWritableFile(SimulatedFiles& files, std::uint64_t file, std::string path, std::uint64_t size)
+    SimulatedWritableFile(SimulatedFiles& files, std::uint64_t file, std::string path,
+                          std::uint64_t size)
         : files_(files), file_(file), path_(std::move(path)), size_(size) {}
 
     Result<void> append(ByteView bytes) override { return write_at(size_, bytes); }
@@ -51,8 +52,12 @@ public:
     }
     Result<void> truncate(std::uint64_t size) override {
         const std::lock_guard lock(files_.mutex_);
-        RETURN_IF_ERROR(files_.apply({.kind = DiskOperation::Kind::Truncate, .file = file_, .offset = size, .data = {},
-                                      .path = path_, .to = {}}));
+        RETURN_IF_ERROR(files_.apply({.kind = DiskOperation::Kind::Truncate,
+                                      .file = file_,
+                                      .offset = size,
+                                      .data = {},
+                                      .path = path_,
+                                      .to = {}}));
         size_ = size;
         return {};
     }
@@ -70,7 +75,8 @@ private:
 
 class SimulatedLock final : public DirectoryLock {
 public:
-    SimulatedLock(SimulatedFiles& files, std::string path) : files_(files), path_(std::move(path)) {}
+    SimulatedLock(SimulatedFiles& files, std::string path)
+        : files_(files), path_(std::move(path)) {}
     ~SimulatedLock() override {
         const std::lock_guard lock(files_.mutex_);
         files_.locks_.erase(path_);
@@ -131,7 +137,8 @@ std::uint64_t SimulatedFiles::used_bytes() const {
     return used();
 }
 
-Result<void> SimulatedFiles::write(std::uint64_t file, const std::string& path, std::uint64_t offset, ByteView bytes) {
+Result<void> SimulatedFiles::write(std::uint64_t file, const std::string& path,
+                                   std::uint64_t offset, ByteView bytes) {
     const std::lock_guard lock(mutex_);
     write_count_.fetch_add(1, std::memory_order_relaxed);
     std::uint64_t fits = bytes.size();
@@ -151,8 +158,12 @@ Result<void> SimulatedFiles::write(std::uint64_t file, const std::string& path, 
         failure = Error(ErrorCode::Io, path + ": Input/output error");
     }
     if (fits > 0) {
-        RETURN_IF_ERROR(apply({.kind = DiskOperation::Kind::Write, .file = file, .offset = offset,
-                               .data = SharedBytes(bytes.first(fits)), .path = path, .to = {}}));
+        RETURN_IF_ERROR(apply({.kind = DiskOperation::Kind::Write,
+                               .file = file,
+                               .offset = offset,
+                               .data = SharedBytes(bytes.first(fits)),
+                               .path = path,
+                               .to = {}}));
     }
     if (failure) {
         return *failure;
@@ -174,7 +185,9 @@ SyncOutcome SimulatedFiles::sync(std::uint64_t file, const std::string& path) {
     const bool fails = strikes(fail_sync_);
     sync_failures_.fetch_add(fails ? 1 : 0, std::memory_order_relaxed);
     const auto kind = fails ? DiskOperation::Kind::FailedSync : DiskOperation::Kind::SyncFile;
-    if (auto done = apply({.kind = kind, .file = file, .offset = 0, .data = {}, .path = path, .to = {}}); !done) {
+    if (auto done =
+            apply({.kind = kind, .file = file, .offset = 0, .data = {}, .path = path, .to = {}});
+        !done) {
         return SyncOutcome::failed(done.error().message());
     }
     return fails ? SyncOutcome::failed(path + ": sync: Input/output error") : SyncOutcome::done();
@@ -186,7 +199,8 @@ Result<std::unique_ptr<ReadableFile>> SimulatedFiles::open_read(const std::strin
     return std::unique_ptr<ReadableFile>(std::make_unique<SimulatedReadableFile>(*this, file));
 }
 
-Result<std::unique_ptr<WritableFile>> SimulatedFiles::open_write(const std::string& path, OpenMode mode) {
+Result<std::unique_ptr<WritableFile>> SimulatedFiles::open_write(const std::string& path,
+                                                                 OpenMode mode) {
     const std::lock_guard lock(mutex_);
     if (!disk_.is_directory(parent_of(path))) {
         return not_found(path);
@@ -197,11 +211,19 @@ Result<std::unique_ptr<WritableFile>> SimulatedFiles::open_write(const std::stri
     }
     if (!file) {
         file = disk_.next_file();
-        RETURN_IF_ERROR(apply({.kind = DiskOperation::Kind::Create, .file = *file, .offset = 0, .data = {}, .path = path,
+        RETURN_IF_ERROR(apply({.kind = DiskOperation::Kind::Create,
+                               .file = *file,
+                               .offset = 0,
+                               .data = {},
+                               .path = path,
                                .to = {}}));
     } else if (mode == OpenMode::Truncate) {
-        RETURN_IF_ERROR(apply({.kind = DiskOperation::Kind::Truncate, .file = *file, .offset = 0, .data = {},
-                               .path = path, .to = {}}));
+        RETURN_IF_ERROR(apply({.kind = DiskOperation::Kind::Truncate,
+                               .file = *file,
+                               .offset = 0,
+                               .data = {},
+                               .path = path,
+                               .to = {}}));
     }
     return std::unique_ptr<WritableFile>(
         std::make_unique<SimulatedWritableFile>(*this, *file, path, disk_.content(*file).size()));
@@ -220,7 +242,8 @@ Result<FileInfo> SimulatedFiles::info(const std::string& path) {
     info.size = disk_.content(info.identity).size();
     info.permissions = permissions == permissions_.end() ? 0600 : permissions->second;
     const auto same = [&](const auto& name) { return name.second == info.identity; };
-    info.links = static_cast<std::uint64_t>(std::count_if(disk_.names().begin(), disk_.names().end(), same));
+    info.links =
+        static_cast<std::uint64_t>(std::count_if(disk_.names().begin(), disk_.names().end(), same));
     return info;
 }
 
@@ -251,7 +274,12 @@ Result<void> SimulatedFiles::rename(const std::string& from, const std::string& 
     if (strikes(fail_rename_)) {
         return Error(ErrorCode::Io, from + ": rename: Input/output error");
     }
-    return apply({.kind = DiskOperation::Kind::Rename, .file = file, .offset = 0, .data = {}, .path = from, .to = to});
+    return apply({.kind = DiskOperation::Kind::Rename,
+                  .file = file,
+                  .offset = 0,
+                  .data = {},
+                  .path = from,
+                  .to = to});
 }
 
 Result<void> SimulatedFiles::link(const std::string& from, const std::string& to) {
@@ -260,19 +288,34 @@ Result<void> SimulatedFiles::link(const std::string& from, const std::string& to
     if (file_at(to)) {
         return Error(ErrorCode::AlreadyExists, to + ": File exists");
     }
-    return apply({.kind = DiskOperation::Kind::Link, .file = file, .offset = 0, .data = {}, .path = to, .to = {}});
+    return apply({.kind = DiskOperation::Kind::Link,
+                  .file = file,
+                  .offset = 0,
+                  .data = {},
+                  .path = to,
+                  .to = {}});
 }
 
 Result<void> SimulatedFiles::remove(const std::string& path) {
     const std::lock_guard lock(mutex_);
     ASSIGN_OR_RETURN(const std::uint64_t file, file_at(path));
-    return apply({.kind = DiskOperation::Kind::Remove, .file = file, .offset = 0, .data = {}, .path = path, .to = {}});
+    return apply({.kind = DiskOperation::Kind::Remove,
+                  .file = file,
+                  .offset = 0,
+                  .data = {},
+                  .path = path,
+                  .to = {}});
 }
 
 Result<void> SimulatedFiles::truncate(const std::string& path, std::uint64_t size) {
     const std::lock_guard lock(mutex_);
     ASSIGN_OR_RETURN(const std::uint64_t file, file_at(path));
-    return apply({.kind = DiskOperation::Kind::Truncate, .file = file, .offset = size, .data = {}, .path = path, .to = {}});
+    return apply({.kind = DiskOperation::Kind::Truncate,
+                  .file = file,
+                  .offset = size,
+                  .data = {},
+                  .path = path,
+                  .to = {}});
 }
 
 Result<void> SimulatedFiles::make_directory(const std::string& path) {
@@ -283,7 +326,12 @@ Result<void> SimulatedFiles::make_directory(const std::string& path) {
     if (!disk_.is_directory(parent_of(path))) {
         return not_found(path);
     }
-    return apply({.kind = DiskOperation::Kind::MakeDirectory, .file = 0, .offset = 0, .data = {}, .path = path, .to = {}});
+    return apply({.kind = DiskOperation::Kind::MakeDirectory,
+                  .file = 0,
+                  .offset = 0,
+                  .data = {},
+                  .path = path,
+                  .to = {}});
 }
 
 Result<void> SimulatedFiles::remove_directory(const std::string& path) {
@@ -291,7 +339,12 @@ Result<void> SimulatedFiles::remove_directory(const std::string& path) {
     if (!disk_.is_directory(path)) {
         return not_found(path);
     }
-    return apply({.kind = DiskOperation::Kind::RemoveDirectory, .file = 0, .offset = 0, .data = {}, .path = path, .to = {}});
+    return apply({.kind = DiskOperation::Kind::RemoveDirectory,
+                  .file = 0,
+                  .offset = 0,
+                  .data = {},
+                  .path = path,
+                  .to = {}});
 }
 
 SyncOutcome SimulatedFiles::sync_directory(const std::string& directory) {
@@ -301,8 +354,12 @@ SyncOutcome SimulatedFiles::sync_directory(const std::string& directory) {
         sync_failures_.fetch_add(1, std::memory_order_relaxed);
         return SyncOutcome::failed(directory + ": sync: Input/output error");
     }
-    if (auto done = apply({.kind = DiskOperation::Kind::SyncDirectory, .file = 0, .offset = 0, .data = {},
-                           .path = directory, .to = {}});
+    if (auto done = apply({.kind = DiskOperation::Kind::SyncDirectory,
+                           .file = 0,
+                           .offset = 0,
+                           .data = {},
+                           .path = directory,
+                           .to = {}});
         !done) {
         return SyncOutcome::failed(done.error().message());
     }

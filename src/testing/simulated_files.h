@@ -1,6 +1,7 @@
 #pragma once
 
-/// The simulated disk behind the interface `Files`: in memory, every operation numbered and recorded, faults by number.
+/// The simulated disk behind the interface `Files`: in memory, every operation numbered and
+/// recorded, faults by number.
 
 #include <atomic>
 #include <cstdint>
@@ -24,7 +25,8 @@ public:
     explicit SimulatedFiles(const DiskImage& image);
 
     Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) override;
-    Result<std::unique_ptr<WritableFile>> open_write(const std::string& path, OpenMode mode) override;
+    Result<std::unique_ptr<WritableFile>> open_write(const std::string& path,
+                                                     OpenMode mode) override;
     Result<FileInfo> info(const std::string& path) override;
     Result<std::vector<std::string>> list(const std::string& directory) override;
     Result<void> rename(const std::string& from, const std::string& to) override;
@@ -41,12 +43,14 @@ public:
     void fail_write(std::uint64_t nth) { fault(fail_write_, nth); }
     void fail_sync(std::uint64_t nth) { fault(fail_sync_, nth); }
     void fail_rename(std::uint64_t nth) { fault(fail_rename_, nth); }
-    /// Bytes of all files together that fit; a write over it writes what fits and fails with Overloaded.
+    /// Bytes of all files together that fit; a write over it writes what fits and fails with
+    /// Overloaded.
     void set_capacity(std::uint64_t bytes);
     std::uint64_t used_bytes() const;
     /// Every change from now on is refused, as by a disk that was pulled out.
     void detach();
-    /// Called, outside the lock, before each sync of a file reaches the disk: a test's way to hold a sync back.
+    /// Called, outside the lock, before each sync of a file reaches the disk: a test's way to hold
+    /// a sync back.
     void on_sync(std::function<void(const std::string& path)> hook);
     void set_permissions(const std::string& path, std::uint32_t permissions);
 
@@ -55,7 +59,9 @@ public:
     void record();
     std::vector<DiskOperation> recorded() const;
     /// How many operations there were; the number of the next one.
-    std::uint64_t operation_count() const { return operation_count_.load(std::memory_order_acquire); }
+    std::uint64_t operation_count() const {
+        return operation_count_.load(std::memory_order_acquire);
+    }
     DiskImage image_after(Crash crash, std::uint64_t seed) const;
     std::uint64_t sync_count() const { return sync_count_.load(std::memory_order_relaxed); }
     std::uint64_t sync_failures() const { return sync_failures_.load(std::memory_order_relaxed); }
@@ -69,7 +75,8 @@ private:
     void fault(std::uint64_t& counter, std::uint64_t nth);
     static bool strikes(std::uint64_t& counter);
     Result<void> apply(DiskOperation operation);
-    Result<void> write(std::uint64_t file, const std::string& path, std::uint64_t offset, ByteView bytes);
+    Result<void> write(std::uint64_t file, const std::string& path, std::uint64_t offset,
+                       ByteView bytes);
     SyncOutcome sync(std::uint64_t file, const std::string& path);
     Result<std::uint64_t> file_at(const std::string& path) const;
     std::uint64_t used() const;

@@ -9,10 +9,12 @@ namespace {
 
 std::string read(Files& files, const std::string& path) {
     const auto bytes = read_file(files, path, 1 << 20);
-    return bytes ? std::string(text_of(*bytes)) : "(" + std::string(to_string(bytes.error().code())) + ")";
+    return bytes ? std::string(text_of(*bytes))
+                 : "(" + std::string(to_string(bytes.error().code())) + ")";
 }
 
-std::unique_ptr<WritableFile> synced_file(SimulatedFiles& files, const std::string& path, std::string_view text) {
+std::unique_ptr<WritableFile> synced_file(SimulatedFiles& files, const std::string& path,
+                                          std::string_view text) {
     auto file = files.open_write(path, OpenMode::New).value();
     EXPECT_TRUE(file->append(bytes_of(text)));
     EXPECT_TRUE(file->sync());
@@ -36,7 +38,8 @@ TEST(SimulatedFiles, ANameIsDurableOnlyAfterItsDirectoryIsSynced) {
     auto file = files.open_write("/f", OpenMode::New).value();
     ASSERT_TRUE(file->append(bytes_of("x")));
     ASSERT_TRUE(file->sync());
-    EXPECT_EQ(read(*std::make_unique<SimulatedFiles>(files.image_after(Crash::Lost, 1)), "/f"), "(not_found)");
+    EXPECT_EQ(read(*std::make_unique<SimulatedFiles>(files.image_after(Crash::Lost, 1)), "/f"),
+              "(not_found)");
     ASSERT_TRUE(files.sync_directory("/"));
     ASSERT_TRUE(files.rename("/f", "/g"));
     SimulatedFiles after(files.image_after(Crash::Lost, 1));
@@ -55,7 +58,8 @@ TEST(SimulatedFiles, ReorderedWritesSurviveInAnySubsetOfSectors) {
         std::string pattern;
         for (std::size_t i = 0; i < 4; ++i) {
             const std::string sector = content.substr(i * kSectorBytes, kSectorBytes);
-            EXPECT_TRUE(sector == std::string(kSectorBytes, sector[0])) << "a sector is written whole or not at all";
+            EXPECT_TRUE(sector == std::string(kSectorBytes, sector[0]))
+                << "a sector is written whole or not at all";
             pattern += sector[0];
         }
         seen.insert(pattern);
@@ -72,7 +76,8 @@ TEST(SimulatedFiles, TornWritesSurviveAsAPrefixThatMayEndWithinASector) {
     for (std::uint64_t seed = 0; seed < 100; ++seed) {
         SimulatedFiles after(files.image_after(Crash::Torn, seed));
         const std::string content = read(after, "/f");
-        EXPECT_EQ(content, (std::string(600, 'a') + std::string(600, 'b')).substr(0, content.size()));
+        EXPECT_EQ(content,
+                  (std::string(600, 'a') + std::string(600, 'b')).substr(0, content.size()));
         within |= content.size() % kSectorBytes != 0;
     }
     EXPECT_TRUE(within);

@@ -1,6 +1,7 @@
 #pragma once
 
-/// The storage room on a simulated disk, stepped by hand: for tests of recovery, crashes and faults.
+/// The storage room on a simulated disk, stepped by hand: for tests of recovery, crashes and
+/// faults.
 
 #include <memory>
 #include <string>
@@ -25,7 +26,8 @@ public:
 
 class SimulatedStorage {
 public:
-    explicit SimulatedStorage(Files& files, std::string home = "/home") : files_(files), home_path_(std::move(home)) {}
+    explicit SimulatedStorage(Files& files, std::string home = "/home")
+        : files_(files), home_path_(std::move(home)) {}
     ~SimulatedStorage() { crash(); }
 
     StorageOptions options;  ///< Change before `start`.
@@ -69,7 +71,9 @@ public:
     /// One change of process state, appended.
     SequenceNumber set(std::string_view key, std::string_view value) {
         return storage_->log()
-            .append({EntryKind::SetState, {{Family::ProcessState, SharedBytes(key), SharedBytes(value)}}}, 1)
+            .append({EntryKind::SetState,
+                     {{Family::ProcessState, SharedBytes(key), SharedBytes(value)}}},
+                    1)
             .number;
     }
     void drain() {

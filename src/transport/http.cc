@@ -5,7 +5,9 @@
 namespace perdure::transport {
 namespace {
 
-char lower(char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter; }
+char lower(char letter) {
+    return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
+}
 
 bool equal_without_case(std::string_view left, std::string_view right) {
     return std::equal(left.begin(), left.end(), right.begin(), right.end(),
@@ -53,7 +55,8 @@ std::vector<std::string_view> split(std::string_view text, char separator) {
 
 }  // namespace
 
-std::optional<std::string_view> find_header(const std::vector<HttpHeader>& headers, std::string_view name) {
+std::optional<std::string_view> find_header(const std::vector<HttpHeader>& headers,
+                                            std::string_view name) {
     for (const HttpHeader& header : headers) {
         if (equal_without_case(header.name, name)) {
             return header.value;
@@ -93,7 +96,8 @@ std::string percent_encode(std::string_view text) {
     constexpr std::string_view kPlain = "-._~:@";
     std::string encoded;
     for (const char letter : text) {
-        const bool plain = (letter >= '0' && letter <= '9') || (lower(letter) >= 'a' && lower(letter) <= 'z') ||
+        const bool plain = (letter >= '0' && letter <= '9') ||
+                           (lower(letter) >= 'a' && lower(letter) <= 'z') ||
                            kPlain.find(letter) != std::string_view::npos;
         if (plain) {
             encoded += letter;

@@ -30,10 +30,13 @@ namespace {
 
 Error cannot_connect(const std::string& path, int number) {
     const bool refused = number == EACCES || number == EPERM;
-    return Error(refused ? ErrorCode::NotPermitted : ErrorCode::NotFound, path + ": " + std::strerror(number));
+    return Error(refused ? ErrorCode::NotPermitted : ErrorCode::NotFound,
+                 path + ": " + std::strerror(number));
 }
 
-Error went_away() { return Error(ErrorCode::Unreachable, "the other side went away before its answer was complete"); }
+Error went_away() {
+    return Error(ErrorCode::Unreachable, "the other side went away before its answer was complete");
+}
 
 /// One connection. A resource.
 class ClientSocket {
@@ -43,9 +46,11 @@ public:
         ClientSocket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
         sockaddr_un address{};
         address.sun_family = AF_UNIX;
-        std::memcpy(address.sun_path, short_path.short_path().data(), short_path.short_path().size());
+        std::memcpy(address.sun_path, short_path.short_path().data(),
+                    short_path.short_path().size());
         if (socket.handle_ < 0 ||
-            ::connect(socket.handle_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) {
+            ::connect(socket.handle_, reinterpret_cast<const sockaddr*>(&address),
+                      sizeof address) != 0) {
             return cannot_connect(path, errno);
         }
         return socket;
@@ -62,7 +67,8 @@ public:
     Result<void> send(std::string_view bytes, const Timeout& timeout) {
         while (!bytes.empty()) {
             RETURN_IF_ERROR(wait(POLLOUT, timeout));
-            const ssize_t sent = ::send(handle_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+            const ssize_t sent =
+                ::send(handle_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
             if (sent < 0 && (errno == EPIPE || errno == ECONNRESET)) {
                 return {};
             }
@@ -103,7 +109,8 @@ private:
                 return {};
             }
             if (ready == 0) {
-                return Error(ErrorCode::TimedOut, "no answer in " + std::to_string(milliseconds) + " ms");
+                return Error(ErrorCode::TimedOut,
+                             "no answer in " + std::to_string(milliseconds) + " ms");
             }
             if (errno != EINTR) {
                 return Error(ErrorCode::Io, std::string("poll: ") + std::strerror(errno));
@@ -115,7 +122,8 @@ private:
 };
 
 std::string request_text(const HttpRequest& request) {
-    std::string text = request.method + " " + request.target + " HTTP/1.1\r\nHost: perdure\r\nConnection: close\r\n";
+    std::string text = request.method + " " + request.target +
+                       " HTTP/1.1\r\nHost: perdure\r\nConnection: close\r\n";
     for (const HttpHeader& header : request.headers) {
         text += header.name + ": " + header.value + "\r\n";
     }
@@ -155,9 +163,7 @@ public:
     bool stopped() const { return stopped_; }
 
 private:
-    void hand_over() {
-        stopped_ = line_(std::exchange(rest_, {})) == OnLine::Stop;
-    }
+    void hand_over() { stopped_ = line_(std::exchange(rest_, {})) == OnLine::Stop; }
 
     const std::function<OnLine(std::string_view)>& line_;
     std::size_t line_bytes_max_;
@@ -194,8 +200,9 @@ public:
 private:
     Result<void> receive() {
         const auto space = buffer_.prepare(64u << 10);
-        ASSIGN_OR_RETURN(const std::size_t count,
-                         socket_.receive({static_cast<char*>(space.data()), space.size()}, timeout_));
+        ASSIGN_OR_RETURN(
+            const std::size_t count,
+            socket_.receive({static_cast<char*>(space.data()), space.size()}, timeout_));
         buffer_.commit(count);
         at_end_ = count == 0;
         return {};
@@ -236,7 +243,8 @@ private:
         HttpResponse response;
         response.status = parser_.get().result_int();
         for (const auto& field : parser_.get()) {
-            response.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+            response.headers.push_back(
+                {std::string(field.name_string()), std::string(field.value())});
         }
         response.body = std::move(parser_.get().body());
         return response;
@@ -263,7 +271,8 @@ Result<HttpResponse> HttpClient::stream(const HttpRequest& request,
     RETURN_IF_ERROR(socket.send(request_text(request), options_.timeout));
     LineCutter cutter(line, options_.line_bytes_max);
     HttpClientOptions unlimited = options_;
-    unlimited.body_bytes_max = std::numeric_limits<std::size_t>::max();  // lines are handed on, not kept
+    unlimited.body_bytes_max =
+        std::numeric_limits<std::size_t>::max();  // lines are handed on, not kept
     return AnswerReader(socket, unlimited, request).read(&cutter);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
-/// A blocking HTTP/1.1 client over a Unix socket, one connection a request: what the command line needs.
+/// A blocking HTTP/1.1 client over a Unix socket, one connection a request: what the command line
+/// needs.
 
 #include <chrono>
 #include <functional>
@@ -28,15 +29,19 @@ class HttpClient {
 public:
     explicit HttpClient(HttpClientOptions options) : options_(std::move(options)) {}
 
-    /// Sends `request` (Host, Content-Length and Connection are added) and returns the whole answer, whatever its
-    /// status. Errors: NotFound (nobody listens on the socket), NotPermitted (it is somebody else's), Unreachable (the
-    /// other side went away before its answer was complete), TimedOut, InvalidInput (the answer is not HTTP, the path too long), Overloaded, Io.
+    /// Sends `request` (Host, Content-Length and Connection are added) and returns the whole
+    /// answer, whatever its status. Errors: NotFound (nobody listens on the socket), NotPermitted
+    /// (it is somebody else's), Unreachable (the other side went away before its answer was
+    /// complete), TimedOut, InvalidInput (the answer is not HTTP, the path too long), Overloaded,
+    /// Io.
     Result<HttpResponse> exchange(const HttpRequest& request) const;
 
-    /// The same, but the body of an answer with status 200 goes to `line`, line by line without line ends, as it
-    /// arrives, until it ends or `line` answers Stop; the returned body is empty then. Any other status is returned as
-    /// by `exchange`. With this method `timeout` covers only the time until the head has arrived.
-    Result<HttpResponse> stream(const HttpRequest& request, const std::function<OnLine(std::string_view)>& line) const;
+    /// The same, but the body of an answer with status 200 goes to `line`, line by line without
+    /// line ends, as it arrives, until it ends or `line` answers Stop; the returned body is empty
+    /// then. Any other status is returned as by `exchange`. With this method `timeout` covers only
+    /// the time until the head has arrived.
+    Result<HttpResponse> stream(const HttpRequest& request,
+                                const std::function<OnLine(std::string_view)>& line) const;
 
 private:
     HttpClientOptions options_;

@@ -10,7 +10,8 @@ namespace {
 // chunk := size:hex CRLF bytes CRLF (RFC 9112 §7.1)
 void append_chunk(std::string& out, std::string_view piece) {
     std::array<char, 16> digits;
-    const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), piece.size(), 16).ptr;
+    const auto end =
+        std::to_chars(digits.data(), digits.data() + digits.size(), piece.size(), 16).ptr;
     out.append(digits.data(), end);
     out += "\r\n";
     out += piece;
@@ -94,7 +95,9 @@ void ExchangeLink::on_gone(std::function<void()> gone) {
 }
 
 void ExchangeLink::abandon() {
-    respond({.status = 500, .headers = {{"Content-Type", "text/plain"}}, .body = "no answer was given\n"});
+    respond({.status = 500,
+             .headers = {{"Content-Type", "text/plain"}},
+             .body = "no answer was given\n"});
     finish();
 }
 
@@ -112,7 +115,9 @@ StreamBatch ExchangeLink::take() {
     return batch;
 }
 
-void ExchangeLink::batch_written() { state_.lock()->taken_bytes = 0; }
+void ExchangeLink::batch_written() {
+    state_.lock()->taken_bytes = 0;
+}
 
 void ExchangeLink::detach() {
     std::function<void()> gone;
@@ -127,11 +132,19 @@ void ExchangeLink::detach() {
     }
 }
 
-HttpStream::Write HttpStream::write(std::string_view piece) { return exchange_->link().write(piece); }
-void HttpStream::finish() { exchange_->link().finish(); }
-void HttpStream::on_gone(std::function<void()> gone) { exchange_->link().on_gone(std::move(gone)); }
+HttpStream::Write HttpStream::write(std::string_view piece) {
+    return exchange_->link().write(piece);
+}
+void HttpStream::finish() {
+    exchange_->link().finish();
+}
+void HttpStream::on_gone(std::function<void()> gone) {
+    exchange_->link().on_gone(std::move(gone));
+}
 
-void HttpResponder::respond(HttpResponse response) const { exchange_->link().respond(std::move(response)); }
+void HttpResponder::respond(HttpResponse response) const {
+    exchange_->link().respond(std::move(response));
+}
 
 HttpStream HttpResponder::begin_stream(HttpResponse head) const {
     exchange_->link().begin_stream(std::move(head));

@@ -1,6 +1,7 @@
 #pragma once
 
-/// One request and its answer: what the connection (one thread) and the answering code (any thread) share.
+/// One request and its answer: what the connection (one thread) and the answering code (any thread)
+/// share.
 
 #include <cstddef>
 #include <cstdint>
@@ -15,8 +16,8 @@
 
 namespace perdure::transport {
 
-/// What an answer needs of its connection. Each method only queues work for the connection's thread.
-/// Called under the link's lock; the link is detached before the connection is gone.
+/// What an answer needs of its connection. Each method only queues work for the connection's
+/// thread. Called under the link's lock; the link is detached before the connection is gone.
 class ExchangeConnection {
 public:
     virtual ~ExchangeConnection() = default;
@@ -32,11 +33,13 @@ struct StreamBatch {
     bool last = false;  ///< The stream ends with these bytes.
 };
 
-/// Between a connection and the copies of one responder. Neither side owns the other, hence shared by both.
+/// Between a connection and the copies of one responder. Neither side owns the other, hence shared
+/// by both.
 ///
 /// Invariants:
 ///   1. After `detach` the connection is never touched again.
-///   2. `queued_bytes` counts pieces from `write` until the client has taken them, and stays within its bound.
+///   2. `queued_bytes` counts pieces from `write` until the client has taken them, and stays within
+///   its bound.
 ///   3. The gone function runs at most once, and never under the lock.
 class ExchangeLink {
 public:
@@ -49,7 +52,8 @@ public:
     HttpStream::Write write(std::string_view piece);
     void finish();
     void on_gone(std::function<void()> gone);
-    /// The last copy of the responder is gone: without an answer, 500 is the answer; an open stream is finished.
+    /// The last copy of the responder is gone: without an answer, 500 is the answer; an open stream
+    /// is finished.
     void abandon();
 
     // The connection's thread.

@@ -31,7 +31,9 @@ TEST_F(HttpExchangeTest, TheFirstAnswerCounts) {
 }
 
 TEST_F(HttpExchangeTest, AResponderDroppedWithoutAnAnswerAnswers500) {
-    { const HttpResponder dropped = responder(); }
+    {
+        const HttpResponder dropped = responder();
+    }
     ASSERT_EQ(connection.responses.size(), 1u);
     EXPECT_EQ(connection.responses[0].status, 500u);
 }
@@ -85,7 +87,9 @@ TEST_F(HttpExchangeTest, GoneIsToldOnceAndAtOnceIfItIsPast) {
 }
 
 TEST_F(HttpExchangeTest, ADroppedStreamIsFinished) {
-    { HttpStream stream = responder().begin_stream({}); }
+    {
+        HttpStream stream = responder().begin_stream({});
+    }
     EXPECT_TRUE(link->take().last);
     EXPECT_TRUE(connection.responses.empty());
 }

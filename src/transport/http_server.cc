@@ -1,7 +1,8 @@
 /// Asio and Beast live here: one io_context, one thread, one `Connection` per socket.
 ///
-/// Everything below runs on the server's thread except `HttpServer`'s own methods and the three `post_…` methods.
-/// Deadlines are points on the injected clock, looked at by a sweep, so that a test moves time by hand.
+/// Everything below runs on the server's thread except `HttpServer`'s own methods and the three
+/// `post_…` methods. Deadlines are points on the injected clock, looked at by a sweep, so that a
+/// test moves time by hand.
 
 #include "transport/http_server.h"
 
@@ -49,9 +50,18 @@ public:
 };
 
 /// Phases: Idle → Reading → Answering → Writing → Idle, or Streaming, or Lingering → Closed.
-class Connection final : public ExchangeConnection, public std::enable_shared_from_this<Connection> {
+class Connection final : public ExchangeConnection,
+                         public std::enable_shared_from_this<Connection> {
 public:
-    enum class Phase : std::uint8_t { Idle, Reading, Answering, Writing, Streaming, Lingering, Closed };
+    enum class Phase : std::uint8_t {
+        Idle,
+        Reading,
+        Answering,
+        Writing,
+        Streaming,
+        Lingering,
+        Closed
+    };
 
     Connection(ConnectionOwner& owner, Socket socket) : owner_(owner), socket_(std::move(socket)) {}
 
@@ -65,9 +75,10 @@ public:
     void close();
 
     void post_response(HttpResponse response) override {
-        asio::post(owner_.io(), [self = shared_from_this(), response = std::move(response)]() mutable {
-            self->write_response(std::move(response));
-        });
+        asio::post(owner_.io(),
+                   [self = shared_from_this(), response = std::move(response)]() mutable {
+                       self->write_response(std::move(response));
+                   });
     }
     void post_stream_head(HttpResponse head) override {
         asio::post(owner_.io(), [self = shared_from_this(), head = std::move(head)]() mutable {
@@ -139,14 +150,15 @@ void Connection::read_head() {
     parser_.emplace();
     parser_->header_limit(static_cast<std::uint32_t>(owner_.limits().http_header_bytes_max));
     parser_->body_limit(owner_.limits().http_body_bytes_max);
-    http::async_read_header(socket_, buffer_, *parser_,
-                            [self = shared_from_this()](error_code failure, std::size_t header_bytes) {
-                                // Beast's own limit leaves the request line out.
-                                if (!failure && header_bytes > self->owner_.limits().http_header_bytes_max) {
-                                    failure = http::error::header_limit;
-                                }
-                                self->on_head(failure);
-                            });
+    http::async_read_header(
+        socket_, buffer_, *parser_,
+        [self = shared_from_this()](error_code failure, std::size_t header_bytes) {
+            // Beast's own limit leaves the request line out.
+            if (!failure && header_bytes > self->owner_.limits().http_header_bytes_max) {
+                failure = http::error::header_limit;
+            }
+            self->on_head(failure);
+        });
 }
 
 void Connection::on_head(error_code failure) {
@@ -161,7 +173,9 @@ void Connection::on_head(error_code failure) {
 
 void Connection::read_body() {
     http::async_read(socket_, buffer_, *parser_,
-                     [self = shared_from_this()](error_code failure, std::size_t) { self->on_request(failure); });
+                     [self = shared_from_this()](error_code failure, std::size_t) {
+                         self->on_request(failure);
+                     });
 }
 
 void Connection::on_request(error_code failure) {
@@ -189,7 +203,8 @@ void Connection::on_request(error_code failure) {
 void Connection::refuse(error_code failure) {
     unsigned status = 400;
     std::string text = "malformed request: " + failure.message() + "\n";
-    if (phase_ == Phase::Closed || failure == http::error::end_of_stream || failure == http::error::partial_message) {
+    if (phase_ == Phase::Closed || failure == http::error::end_of_stream ||
+        failure == http::error::partial_message) {
         return close();
     }
     if (timed_out_) {
@@ -205,13 +220,15 @@ void Connection::refuse(error_code failure) {
         return close();  // the socket failed
     }
     keep_alive_ = false;
-    write_response({.status = status, .headers = {{"Content-Type", "text/plain"}}, .body = std::move(text)});
+    write_response(
+        {.status = status, .headers = {{"Content-Type", "text/plain"}}, .body = std::move(text)});
 }
 
 template <typename Message>
 std::string head_text(const Message& message) {
     // The serializer of Beast writes to sockets; a head is small enough to be text first.
-    std::string text = "HTTP/1.1 " + std::to_string(message.result_int()) + " " + std::string(message.reason()) + "\r\n";
+    std::string text = "HTTP/1.1 " + std::to_string(message.result_int()) + " " +
+                       std::string(message.reason()) + "\r\n";
     for (const auto& field : message) {
         text.append(field.name_string()).append(": ").append(field.value()).append("\r\n");
     }
@@ -237,7 +254,8 @@ void Connection::write_response(HttpResponse response) {
     keep_alive_ = keep_alive_ && !owner_.stopping();
     auto head = make_head(response, keep_alive_);
     head.content_length(response.body.size());
-    send(head_text(head), head_only_ ? std::string() : std::move(response.body), &Connection::response_sent);
+    send(head_text(head), head_only_ ? std::string() : std::move(response.body),
+         &Connection::response_sent);
 }
 
 void Connection::write_stream_head(HttpResponse head_in) {
@@ -306,21 +324,22 @@ void Connection::send_some() {
     const std::size_t head_sent = std::min(sent_, out_.size());
     const std::array<asio::const_buffer, 2> rest = {asio::buffer(out_) + head_sent,
                                                     asio::buffer(out_body_) + (sent_ - head_sent)};
-    socket_.async_write_some(rest, [self = shared_from_this()](error_code failure, std::size_t count) {
-        self->sent_ += count;
-        if (failure || self->phase_ == Phase::Closed) {
-            return self->close();
-        }
-        if (self->sent_ < self->out_.size() + self->out_body_.size()) {
-            return self->send_some();
-        }
-        self->sending_ = false;
-        (*self.*self->after_send_)();
-    });
+    socket_.async_write_some(rest,
+                             [self = shared_from_this()](error_code failure, std::size_t count) {
+                                 self->sent_ += count;
+                                 if (failure || self->phase_ == Phase::Closed) {
+                                     return self->close();
+                                 }
+                                 if (self->sent_ < self->out_.size() + self->out_body_.size()) {
+                                     return self->send_some();
+                                 }
+                                 self->sending_ = false;
+                                 (*self.*self->after_send_)();
+                             });
 }
 
-/// Closing with unread bytes in the socket would take the answer from the client: read until it closes, or its time
-/// for one request is over.
+/// Closing with unread bytes in the socket would take the answer from the client: read until it
+/// closes, or its time for one request is over.
 void Connection::linger() {
     if (phase_ != Phase::Lingering) {
         release_link();
@@ -332,12 +351,13 @@ void Connection::linger() {
             return close();
         }
     }
-    socket_.async_read_some(asio::buffer(scratch_), [self = shared_from_this()](error_code failure, std::size_t) {
-        if (failure || self->phase_ == Phase::Closed) {
-            return self->close();
-        }
-        self->linger();
-    });
+    socket_.async_read_some(asio::buffer(scratch_),
+                            [self = shared_from_this()](error_code failure, std::size_t) {
+                                if (failure || self->phase_ == Phase::Closed) {
+                                    return self->close();
+                                }
+                                self->linger();
+                            });
 }
 
 void Connection::check_deadline(MonotonicTime now) {
@@ -397,8 +417,8 @@ public:
     std::optional<Socket> accept() {
         sockaddr_storage from;
         socklen_t size = sizeof from;
-        const int handle = ::accept4(descriptor_.native_handle(), reinterpret_cast<sockaddr*>(&from), &size,
-                                     SOCK_CLOEXEC);
+        const int handle = ::accept4(descriptor_.native_handle(),
+                                     reinterpret_cast<sockaddr*>(&from), &size, SOCK_CLOEXEC);
         if (handle < 0) {
             return std::nullopt;
         }
@@ -429,7 +449,11 @@ private:
 class HttpServer::Core final : public ConnectionOwner {
 public:
     Core(HttpServerOptions options, const Clock& clock, HttpHandler handler)
-        : options_(std::move(options)), clock_(clock), handler_(std::move(handler)), sweep_timer_(io_), stop_timer_(io_) {}
+        : options_(std::move(options)),
+          clock_(clock),
+          handler_(std::move(handler)),
+          sweep_timer_(io_),
+          stop_timer_(io_) {}
 
     Result<void> listen() {
         if (options_.unix_path) {
@@ -437,7 +461,8 @@ public:
             listeners_.push_back(std::make_unique<Listener>(io_, socket.release()));
         }
         if (options_.tcp_port) {
-            ASSIGN_OR_RETURN(ListenSocket socket, ListenSocket::open_tcp(options_.tcp_address, *options_.tcp_port));
+            ASSIGN_OR_RETURN(ListenSocket socket,
+                             ListenSocket::open_tcp(options_.tcp_address, *options_.tcp_port));
             tcp_port_ = socket.port();
             listeners_.push_back(std::make_unique<Listener>(io_, socket.release()));
         }
@@ -472,7 +497,9 @@ public:
     }
 
     std::uint16_t tcp_port() const { return tcp_port_; }
-    std::size_t connection_count() const { return connection_count_.load(std::memory_order_relaxed); }
+    std::size_t connection_count() const {
+        return connection_count_.load(std::memory_order_relaxed);
+    }
 
     asio::io_context& io() override { return io_; }
     const HttpLimits& limits() const override { return options_.limits; }
@@ -557,8 +584,8 @@ private:
         });
     }
 
-    /// Without connections, listeners and timers the io_context has no work left and `run` returns. The time limit is
-    /// real time: an end has to come even where a test's clock stands still.
+    /// Without connections, listeners and timers the io_context has no work left and `run` returns.
+    /// The time limit is real time: an end has to come even where a test's clock stands still.
     void begin_stop() {
         stopping_ = true;
         sweep_timer_.cancel();
@@ -606,10 +633,20 @@ Result<std::unique_ptr<HttpServer>> HttpServer::open(HttpServerOptions options, 
 }
 
 HttpServer::HttpServer(std::shared_ptr<Core> core) : core_(std::move(core)) {}
-HttpServer::~HttpServer() { stop(); }
-void HttpServer::start() { core_->start(); }
-void HttpServer::stop() { core_->stop(); }
-std::uint16_t HttpServer::tcp_port() const { return core_->tcp_port(); }
-std::size_t HttpServer::connections() const { return core_->connection_count(); }
+HttpServer::~HttpServer() {
+    stop();
+}
+void HttpServer::start() {
+    core_->start();
+}
+void HttpServer::stop() {
+    core_->stop();
+}
+std::uint16_t HttpServer::tcp_port() const {
+    return core_->tcp_port();
+}
+std::size_t HttpServer::connections() const {
+    return core_->connection_count();
+}
 
 }  // namespace perdure::transport

@@ -92,7 +92,9 @@ struct HttpServerTest : testing::Test {
         options.unix_path = path;
         options.limits.http_sweep_interval = milliseconds(2);
         handler = [](HttpRequest request, HttpResponder responder) {
-            responder.respond({.status = 200, .headers = {}, .body = request.method + " " + request.target + " " + request.body});
+            responder.respond({.status = 200,
+                               .headers = {},
+                               .body = request.method + " " + request.target + " " + request.body});
         };
     }
     ~HttpServerTest() override {
@@ -100,15 +102,18 @@ struct HttpServerTest : testing::Test {
         std::filesystem::remove_all(folder);
     }
     void start() {
-        auto opened = HttpServer::open(options, clock, [this](HttpRequest request, HttpResponder responder) {
-            handler(std::move(request), std::move(responder));
-        });
+        auto opened =
+            HttpServer::open(options, clock, [this](HttpRequest request, HttpResponder responder) {
+                handler(std::move(request), std::move(responder));
+            });
         ASSERT_TRUE(opened) << opened.error().message();
         server = std::move(opened).value();
         server->start();
     }
     HttpClient client() { return HttpClient({.unix_path = path}); }
-    Result<HttpResponse> get(std::string target) { return client().exchange({.target = std::move(target)}); }
+    Result<HttpResponse> get(std::string target) {
+        return client().exchange({.target = std::move(target)});
+    }
     void wait_for_connections(std::size_t count) {
         while (server->connections() != count) {
             std::this_thread::yield();
@@ -125,7 +130,8 @@ struct HttpServerTest : testing::Test {
 
 TEST_F(HttpServerTest, AnswersARequest) {
     start();
-    const auto answer = client().exchange({.method = "POST", .target = "/x?y=1", .headers = {}, .body = "hello"});
+    const auto answer =
+        client().exchange({.method = "POST", .target = "/x?y=1", .headers = {}, .body = "hello"});
     ASSERT_TRUE(answer) << answer.error().message();
     EXPECT_EQ(answer->status, 200u);
     EXPECT_EQ(answer->body, "POST /x?y=1 hello");
@@ -149,7 +155,8 @@ TEST_F(HttpServerTest, ListensOnAFreeTcpPortToo) {
     ::inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
     ASSERT_EQ(::connect(handle, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
     const std::string request = "GET /tcp HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    ASSERT_EQ(::send(handle, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+    ASSERT_EQ(::send(handle, request.data(), request.size(), 0),
+              static_cast<ssize_t>(request.size()));
     std::string text(4096, '\0');
     std::size_t size = 0;
     for (ssize_t count = 1; count > 0; size += static_cast<std::size_t>(count)) {
@@ -204,7 +211,9 @@ TEST_F(HttpServerTest, ASocketMayLieDeeperThanTheOperatingSystemAllows) {
 TEST_F(HttpServerTest, OneConnectionCarriesManyRequestsInOrder) {
     start();
     RawClient raw(path);
-    raw.send("GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    raw.send(
+        "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\nConnection: "
+        "close\r\n\r\n");
     const std::string text = raw.receive_all();
     EXPECT_LT(text.find("GET /1"), text.find("GET /2"));
     EXPECT_NE(text.find("GET /2"), std::string::npos);
@@ -222,7 +231,9 @@ TEST_F(HttpServerTest, HeadHasTheLengthButNoBody) {
 TEST_F(HttpServerTest, AskingForContinueIsAnswered) {
     start();
     RawClient raw(path);
-    raw.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
+    raw.send(
+        "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: "
+        "close\r\n\r\n");
     EXPECT_EQ(raw.receive_until("\r\n\r\n").substr(0, 12), "HTTP/1.1 100");
     raw.send("ok");
     EXPECT_NE(raw.receive_all().find("POST / ok"), std::string::npos);
@@ -230,9 +241,10 @@ TEST_F(HttpServerTest, AskingForContinueIsAnswered) {
 
 TEST_F(HttpServerTest, MalformedRequestsGet400AndAreClosed) {
     start();
-    for (const char* bad : {"nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n", "GET / HTTP/1.1\r\nbad header\r\n\r\n",
-                            "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-                            "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
+    for (const char* bad :
+         {"nonsense\r\n\r\n", "GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+          "GET / HTTP/1.1\r\nbad header\r\n\r\n", "GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n",
+          "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"}) {
         RawClient raw(path);
         raw.send(bad);
         EXPECT_EQ(raw.receive_all().substr(0, 12), "HTTP/1.1 400") << bad;
@@ -264,17 +276,29 @@ TEST_F(HttpServerTest, HeadersAreTakenUpToTheirLimit) {
 TEST_F(HttpServerTest, BodiesAreTakenUpToTheirLimit) {
     options.limits.http_body_bytes_max = 1000;
     start();
-    EXPECT_EQ(client().exchange({.method = "PUT", .target = "/", .headers = {}, .body = std::string(1000, 'b')})->status, 200u);
-    EXPECT_EQ(client().exchange({.method = "PUT", .target = "/", .headers = {}, .body = std::string(1001, 'b')})->status, 413u);
+    EXPECT_EQ(
+        client()
+            .exchange(
+                {.method = "PUT", .target = "/", .headers = {}, .body = std::string(1000, 'b')})
+            ->status,
+        200u);
+    EXPECT_EQ(
+        client()
+            .exchange(
+                {.method = "PUT", .target = "/", .headers = {}, .body = std::string(1001, 'b')})
+            ->status,
+        413u);
     RawClient chunked(path);
-    chunked.send("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" + std::string(1001, 'b') + "\r\n0\r\n\r\n");
+    chunked.send("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3e9\r\n" +
+                 std::string(1001, 'b') + "\r\n0\r\n\r\n");
     EXPECT_EQ(chunked.receive_until("\r\n").substr(0, 12), "HTTP/1.1 413");
 }
 
 TEST_F(HttpServerTest, ARefusalReachesAClientThatStillSends) {
     options.limits.http_body_bytes_max = 1000;
     start();
-    const auto answer = client().exchange({.method = "PUT", .target = "/", .headers = {}, .body = std::string(8u << 20, 'b')});
+    const auto answer = client().exchange(
+        {.method = "PUT", .target = "/", .headers = {}, .body = std::string(8u << 20, 'b')});
     ASSERT_TRUE(answer) << answer.error().message();
     EXPECT_EQ(answer->status, 413u);
 }
@@ -319,7 +343,8 @@ TEST_F(HttpServerTest, AnIdleConnectionGivesItsPlaceUp) {
 TEST_F(HttpServerTest, ASlowClientDoesNotHoldOthers) {
     const std::string large(4u << 20, 'l');
     handler = [&](HttpRequest request, HttpResponder responder) {
-        responder.respond({.status = 200, .headers = {}, .body = request.target == "/large" ? large : "small"});
+        responder.respond(
+            {.status = 200, .headers = {}, .body = request.target == "/large" ? large : "small"});
     };
     start();
     RawClient never_reads(path);
@@ -338,7 +363,8 @@ TEST_F(HttpServerTest, ARequestThatDoesNotArriveInTimeGets408) {
     RawClient raw(path);
     raw.send("GET / HTTP/1.1\r\nHo");
     wait_for_connections(1);
-    // The clock moves on until the server, which may not have read the first bytes yet, has noticed.
+    // The clock moves on until the server, which may not have read the first bytes yet, has
+    // noticed.
     std::atomic<bool> answered = false;
     std::thread time([&] {
         while (!answered) {
@@ -368,7 +394,8 @@ TEST_F(HttpServerTest, AnAnswerMayComeLaterFromAnotherThread) {
     handler = [&](HttpRequest, HttpResponder responder) { given.set_value(std::move(responder)); };
     start();
     auto answer = std::async(std::launch::async, [this] { return get("/later"); });
-    given.get_future().get().respond({.status = 202, .headers = {{"X-Late", "yes"}}, .body = "late"});
+    given.get_future().get().respond(
+        {.status = 202, .headers = {{"X-Late", "yes"}}, .body = "late"});
     const auto response = answer.get();
     EXPECT_EQ(response->status, 202u);
     EXPECT_EQ(find_header(response->headers, "x-late"), "yes");
@@ -383,7 +410,8 @@ TEST_F(HttpServerTest, ADroppedResponderAnswers500) {
 TEST_F(HttpServerTest, AStreamArrivesLineByLineUntilItIsFinished) {
     std::promise<HttpStream> opened;
     handler = [&](HttpRequest, HttpResponder responder) {
-        opened.set_value(responder.begin_stream({.status = 200, .headers = {{"Content-Type", "text/plain"}}, .body = {}}));
+        opened.set_value(responder.begin_stream(
+            {.status = 200, .headers = {{"Content-Type", "text/plain"}}, .body = {}}));
     };
     start();
     Event first;
@@ -415,7 +443,8 @@ TEST_F(HttpServerTest, TheStreamLearnsThatItsClientHasLeft) {
         stream.on_gone([&gone, stream] { gone.set(); });
     };
     start();
-    const auto answer = client().stream({.target = "/"}, [](std::string_view) { return OnLine::Stop; });
+    const auto answer =
+        client().stream({.target = "/"}, [](std::string_view) { return OnLine::Stop; });
     EXPECT_TRUE(answer);
     EXPECT_TRUE(gone.wait());
     wait_for_connections(0);
@@ -424,7 +453,9 @@ TEST_F(HttpServerTest, TheStreamLearnsThatItsClientHasLeft) {
 TEST_F(HttpServerTest, AStreamWhoseClientReadsNothingFillsUpAndIsCutAfterItsTime) {
     options.limits.http_stream_queue_bytes_max = 64u << 10;
     std::promise<HttpStream> opened;
-    handler = [&](HttpRequest, HttpResponder responder) { opened.set_value(responder.begin_stream({})); };
+    handler = [&](HttpRequest, HttpResponder responder) {
+        opened.set_value(responder.begin_stream({}));
+    };
     start();
     RawClient never_reads(path);
     never_reads.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -444,7 +475,9 @@ TEST_F(HttpServerTest, AStreamWhoseClientReadsNothingFillsUpAndIsCutAfterItsTime
 
 TEST_F(HttpServerTest, StopEndsStreamsAndIdleConnectionsAtOnce) {
     std::promise<HttpStream> opened;
-    handler = [&](HttpRequest, HttpResponder responder) { opened.set_value(responder.begin_stream({})); };
+    handler = [&](HttpRequest, HttpResponder responder) {
+        opened.set_value(responder.begin_stream({}));
+    };
     options.limits.http_stop_timeout = std::chrono::hours(1);
     start();
     RawClient streaming(path);
@@ -506,7 +539,9 @@ TEST_F(HttpServerTest, ClientsGiveUpAfterTheirTime) {
 
 TEST_F(HttpServerTest, ClientsTakeLinesUpToTheirLimit) {
     handler = [](HttpRequest request, HttpResponder responder) {
-        responder.respond({.status = 200, .headers = {}, .body = std::string(request.target == "/fits" ? 10 : 11, 'x') + "\n"});
+        responder.respond({.status = 200,
+                           .headers = {},
+                           .body = std::string(request.target == "/fits" ? 10 : 11, 'x') + "\n"});
     };
     start();
     const HttpClient small({.unix_path = path, .line_bytes_max = 10});
@@ -517,7 +552,9 @@ TEST_F(HttpServerTest, ClientsTakeLinesUpToTheirLimit) {
 
 TEST_F(HttpServerTest, ClientsTakeBodiesUpToTheirLimit) {
     handler = [](HttpRequest request, HttpResponder responder) {
-        responder.respond({.status = 200, .headers = {}, .body = std::string(request.target == "/fits" ? 10 : 11, 'x')});
+        responder.respond({.status = 200,
+                           .headers = {},
+                           .body = std::string(request.target == "/fits" ? 10 : 11, 'x')});
     };
     start();
     const HttpClient small({.unix_path = path, .body_bytes_max = 10});

@@ -17,7 +17,9 @@ TEST(HttpTargetTest, PathAndQueryAreDecoded) {
     EXPECT_EQ(target->query[2].value, "&");
 }
 
-TEST(HttpTargetTest, RootHasOneEmptyElement) { EXPECT_EQ(parse_target("/")->path, std::vector<std::string>{""}); }
+TEST(HttpTargetTest, RootHasOneEmptyElement) {
+    EXPECT_EQ(parse_target("/")->path, std::vector<std::string>{""});
+}
 
 TEST(HttpTargetTest, RefusesWhatIsNoPath) {
     for (const char* bad : {"", "v1", "*", "http://x/", "/%", "/%4", "/%zz", "/a?x=%1"}) {
@@ -41,7 +43,8 @@ TEST(UnixPathTest, AShortPathIsItself) {
 }
 
 TEST(UnixPathTest, ALongPathInAMissingDirectoryIsNotFound) {
-    EXPECT_EQ(UnixPath::open("/" + std::string(120, 'x') + "/control.sock").error().code(), ErrorCode::NotFound);
+    EXPECT_EQ(UnixPath::open("/" + std::string(120, 'x') + "/control.sock").error().code(),
+              ErrorCode::NotFound);
 }
 
 TEST(UnixPathTest, ANameThatCannotFitIsRefused) {

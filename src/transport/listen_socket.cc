@@ -44,7 +44,9 @@ Result<void> remove_stale_socket(const std::string& path, const sockaddr_un& add
     if (probe < 0) {
         return socket_error(path, errno);
     }
-    const int failure = ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0 : errno;
+    const int failure =
+        ::connect(probe, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 ? 0
+                                                                                           : errno;
     ::close(probe);
     if (failure == 0 || failure == EAGAIN) {  // EAGAIN: alive, with a full queue
         return socket_error(path, EADDRINUSE);
@@ -78,7 +80,8 @@ Result<ListenSocket> ListenSocket::open_unix(const std::string& path) {
     ListenSocket opened(::socket(AF_UNIX, kKind, 0), 0);
     // Before bind: Linux gives the file the mode of the socket's own inode.
     if (opened.handle_ < 0 || ::fchmod(opened.handle_, 0600) != 0 ||
-        !bind_and_listen(opened.handle_, reinterpret_cast<const sockaddr*>(&address), sizeof address)) {
+        !bind_and_listen(opened.handle_, reinterpret_cast<const sockaddr*>(&address),
+                         sizeof address)) {
         return socket_error(path, errno);
     }
     return opened;
@@ -99,7 +102,8 @@ Result<ListenSocket> ListenSocket::open_tcp(const std::string& address, std::uin
     }
     ListenSocket opened(::socket(to.any.sa_family, kKind, 0), 0);
     const int on = 1;
-    if (opened.handle_ < 0 || ::setsockopt(opened.handle_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
+    if (opened.handle_ < 0 ||
+        ::setsockopt(opened.handle_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         !bind_and_listen(opened.handle_, &to.any, size) ||
         ::getsockname(opened.handle_, &to.any, &(size = sizeof to)) != 0) {
         return socket_error(address + ":" + std::to_string(port), errno);

@@ -1,6 +1,7 @@
 #pragma once
 
-/// Opening listening sockets: the rules about files, modes and errors, without the loop that accepts.
+/// Opening listening sockets: the rules about files, modes and errors, without the loop that
+/// accepts.
 
 #include <cstdint>
 #include <string>
@@ -13,9 +14,9 @@ namespace perdure::transport {
 /// An open, non-blocking, listening socket. A resource: closed with its owner.
 class ListenSocket {
 public:
-    /// On `path`, mode 0600 from its first moment. A socket file that nobody listens on any more is replaced.
-    /// Errors: AlreadyExists (somebody listens there, or it is no socket), NotFound (no such directory), InvalidInput
-    /// (the name is too long), Io.
+    /// On `path`, mode 0600 from its first moment. A socket file that nobody listens on any more is
+    /// replaced. Errors: AlreadyExists (somebody listens there, or it is no socket), NotFound (no
+    /// such directory), InvalidInput (the name is too long), Io.
     static Result<ListenSocket> open_unix(const std::string& path);
     /// On an IPv4 or IPv6 `address`; port 0: any free one.
     /// Errors: AlreadyExists (port in use), InvalidInput (not an IP address), Io.

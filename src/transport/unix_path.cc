@@ -22,7 +22,8 @@ Result<UnixPath> UnixPath::open(const std::string& path) {
     const std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
     const int handle = ::open(directory.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (handle < 0) {
-        const ErrorCode code = errno == ENOENT || errno == ENOTDIR ? ErrorCode::NotFound : ErrorCode::Io;
+        const ErrorCode code =
+            errno == ENOENT || errno == ENOTDIR ? ErrorCode::NotFound : ErrorCode::Io;
         return Error(code, directory + ": " + std::strerror(errno));
     }
     std::string short_path = "/proc/self/fd/" + std::to_string(handle) + "/" + name;

@@ -1,7 +1,8 @@
 #pragma once
 
-/// Paths of Unix sockets of any length. The operating system takes at most 107 bytes, and homes lie deeper than that;
-/// a longer path is reached through a handle on its directory (`/proc/self/fd/N/NAME`).
+/// Paths of Unix sockets of any length. The operating system takes at most 107 bytes, and homes lie
+/// deeper than that; a longer path is reached through a handle on its directory
+/// (`/proc/self/fd/N/NAME`).
 
 #include <string>
 
@@ -9,7 +10,8 @@
 
 namespace perdure::transport {
 
-/// A path that fits into a socket address for as long as this lives. A resource: it may hold a directory open.
+/// A path that fits into a socket address for as long as this lives. A resource: it may hold a
+/// directory open.
 class UnixPath {
 public:
     /// Errors: NotFound (no such directory), InvalidInput (even the last element is too long), Io.
@@ -21,7 +23,8 @@ public:
     const std::string& short_path() const { return short_path_; }
 
 private:
-    UnixPath(std::string short_path, int directory) : short_path_(std::move(short_path)), directory_(directory) {}
+    UnixPath(std::string short_path, int directory)
+        : short_path_(std::move(short_path)), directory_(directory) {}
 
     std::string short_path_;
     int directory_;  // -1: none needed

@@ -28,32 +28,40 @@ struct Case {
 
     std::string where() const {
         const std::string next = operation < stretch->operations.size()
-                                     ? std::string(to_string(stretch->operations[operation].kind)) + " " +
-                                           stretch->operations[operation].path
+                                     ? std::string(to_string(stretch->operations[operation].kind)) +
+                                           " " + stretch->operations[operation].path
                                      : "the end";
         return fmt::format("before operation {} ({}), {}: ", operation, next, to_string(crash));
     }
 };
 
 const HistoryItem& newest_up_to(const Stretch& stretch, std::uint64_t number) {
-    const auto above = std::upper_bound(stretch.history.begin(), stretch.history.end(), number,
-                                        [](std::uint64_t value, const HistoryItem& item) { return value < item.number; });
+    const auto above = std::upper_bound(
+        stretch.history.begin(), stretch.history.end(), number,
+        [](std::uint64_t value, const HistoryItem& item) { return value < item.number; });
     return *std::prev(above);
+}
+
+/// Keys hold zero bytes; reports do not.
+std::string printable(std::string key) {
+    std::replace(key.begin(), key.end(), '\0', '|');
+    return key;
 }
 
 std::string difference(const Contents& found, const Contents& wanted) {
     for (const auto& [key, value] : wanted) {
         const auto at = found.find(key);
         if (at == found.end()) {
-            return key + " is missing";
+            return printable(key) + " is missing";
         }
         if (at->second != value) {
-            return key + " is " + at->second.substr(0, 12) + ", not " + value.substr(0, 12);
+            return printable(key) + " is " + at->second.substr(0, 12) + ", not " +
+                   value.substr(0, 12);
         }
     }
     for (const auto& [key, value] : found) {
         if (!wanted.contains(key)) {
-            return key + " should not be there";
+            return printable(key) + " should not be there";
         }
     }
     return {};
@@ -67,13 +75,15 @@ std::optional<std::string> check(const Case& one, Backend backend) {
     }
     const std::uint64_t recovered = node->recovered().value;
     if (one.moment->shown > recovered) {
-        return fmt::format("an output that had left depends on entry {}, the store ends with {}", one.moment->shown, recovered);
+        return fmt::format("an output that had left depends on entry {}, the store ends with {}",
+                           one.moment->shown, recovered);
     }
     const auto contents = node->contents();
     if (!contents) {
         return "a listing failed: " + contents.error().message();
     }
-    const HistoryItem& newest = newest_up_to(*one.stretch, std::min(recovered, one.moment->highest_given));
+    const HistoryItem& newest =
+        newest_up_to(*one.stretch, std::min(recovered, one.moment->highest_given));
     if (const std::string wrong = difference(*contents, *newest.contents); !wrong.empty()) {
         return fmt::format("the store is no prefix up to entry {}: {}", recovered, wrong);
     }
@@ -103,7 +113,8 @@ void check_all(std::vector<Case>& cases, Backend backend) {
 
 class Suite {
 public:
-    explicit Suite(const SuiteOptions& options) : options_(options), random_(options.seed ^ 0x5eed) {}
+    explicit Suite(const SuiteOptions& options)
+        : options_(options), random_(options.seed ^ 0x5eed) {}
 
     SuiteReport run() {
         const auto begin = std::chrono::steady_clock::now();
@@ -111,15 +122,18 @@ public:
         for (std::size_t i = 0; i < kStretchesMax && !done(); ++i) {
             const Stretch stretch = workload.run(kActionsPerStretch);
             crash_everywhere(stretch);
-            report_.losses.insert(report_.losses.end(), workload.losses().begin() + static_cast<std::ptrdiff_t>(losses_seen_),
-                                  workload.losses().end());
+            report_.losses.insert(
+                report_.losses.end(),
+                workload.losses().begin() + static_cast<std::ptrdiff_t>(losses_seen_),
+                workload.losses().end());
             losses_seen_ = workload.losses().size();
         }
         report_.trace_hash = workload.trace_hash();
         report_.entries = workload.counts().entries;
         report_.outputs = workload.counts().outputs;
         report_.restarts = workload.counts().restarts;
-        report_.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+        report_.seconds =
+            std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
         return std::move(report_);
     }
 
@@ -137,7 +151,12 @@ private:
         for (std::size_t i = 0; i <= stretch.operations.size() && !done(); ++i) {
             for (const Crash crash : {Crash::Lost, Crash::Torn, Crash::Reordered}) {
                 ++report_.points;
-                Case one{disk.image_after(crash, random_.next()), crash, i, &stretch.moments[i], &stretch, {}};
+                Case one{disk.image_after(crash, random_.next()),
+                         crash,
+                         i,
+                         &stretch.moments[i],
+                         &stretch,
+                         {}};
                 if (seen_.insert(one.image.hash()).second) {
                     count(one);
                     cases.push_back(std::move(one));
@@ -186,12 +205,16 @@ private:
 }  // namespace
 
 std::size_t SuiteReport::least() const {
-    return std::min({*std::min_element(by_kind.begin(), by_kind.end()), lost, torn, reordered, full, sync_failed, recovering});
+    return std::min({*std::min_element(by_kind.begin(), by_kind.end()), lost, torn, reordered, full,
+                     sync_failed, recovering});
 }
 
 std::string SuiteReport::table() const {
-    std::string text = fmt::format("{:<28}{:>8}\n{:<28}{:>8}\n", "points", points, "distinct images recovered", images);
-    const auto line = [&](std::string_view name, std::size_t count) { text += fmt::format("{:<28}{:>8}\n", name, count); };
+    std::string text = fmt::format("{:<28}{:>8}\n{:<28}{:>8}\n", "points", points,
+                                   "distinct images recovered", images);
+    const auto line = [&](std::string_view name, std::size_t count) {
+        text += fmt::format("{:<28}{:>8}\n", name, count);
+    };
     for (std::size_t kind = 0; kind < kEntryKindCount; ++kind) {
         line(fmt::format("  entry {}", to_string(static_cast<EntryKind>(kind))), by_kind[kind]);
     }

@@ -1,16 +1,23 @@
 /// The crash suite of K-266 (C-K-162, its storage part), and the proof that it can fail.
 
+#include "crash_suite.h"
+
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 #include <iostream>
 
-#include "crash_suite.h"
+// RocksDB 7.8 forgets its new memtables when switching the log fails, which it does after every failed sync; the program
+// ends then, and only tests go on.
+extern "C" const char* __lsan_default_suppressions() {
+    return "leak:rocksdb::DBImpl::SwitchMemtable\n";
+}
 
 namespace perdure::crash {
 namespace {
 
-/// PERDURE_CRASH_POINTS: 500 by default; from 10 000 on each kind of entry and fault must have 300 images.
+/// PERDURE_CRASH_POINTS: 500 by default; from 10 000 on each kind of entry and fault must have 300
+/// images.
 std::size_t images_wanted() {
     const char* chosen = std::getenv("PERDURE_CRASH_POINTS");
     return chosen == nullptr ? 500 : std::strtoul(chosen, nullptr, 10);
@@ -24,7 +31,8 @@ SuiteReport run_and_print(SuiteOptions options) {
         std::cout << "LOSS " << report.losses[i] << "\n";
     }
     EXPECT_GE(report.images, options.images);
-    EXPECT_GE(report.least(), options.per_kind_min) << "a kind of entry or fault was not met often enough";
+    EXPECT_GE(report.least(), options.per_kind_min)
+        << "a kind of entry or fault was not met often enough";
     return report;
 }
 
@@ -67,7 +75,8 @@ void expect_found(LogFaultsForTest faults) {
         const SuiteReport report = run_suite(options);
         EXPECT_FALSE(report.losses.empty()) << "not found in " << report.images << " images";
         if (!report.losses.empty()) {
-            std::cout << "found after " << report.images << " images: " << report.losses.front() << "\n";
+            std::cout << "found after " << report.images << " images: " << report.losses.front()
+                      << "\n";
         }
     }
 }
@@ -85,7 +94,8 @@ TEST(CrashSuite, FindsBrokenOrder) {
 }
 
 TEST(CrashSuite, BothStoresHoldTheSameAfterTheSameEntries) {
-    // The same seed gives both the same actions as long as nothing depends on the disk; compare what is left.
+    // The same seed gives both the same actions as long as nothing depends on the disk; compare
+    // what is left.
     for (std::uint64_t seed = 1; seed <= 3; ++seed) {
         Contents contents[2];
         for (const Backend backend : {Backend::Rocks, Backend::Model}) {
@@ -98,9 +108,11 @@ TEST(CrashSuite, BothStoresHoldTheSameAfterTheSameEntries) {
                 const std::string key = "k" + std::to_string(random.below(40));
                 std::optional<SharedBytes> value;
                 if (!random.one_in(3)) {
-                    value = SharedBytes(std::string(1 + random.below(500), static_cast<char>('a' + random.below(26))));
+                    value = SharedBytes(std::string(1 + random.below(500),
+                                                    static_cast<char>('a' + random.below(26))));
                 }
-                ASSERT_TRUE(node->log().append({EntryKind::Module, {{family, SharedBytes(key), value}}}, kKernelOwner));
+                ASSERT_TRUE(node->log().append(
+                    {EntryKind::Module, {{family, SharedBytes(key), value}}}, kKernelOwner));
                 if (random.one_in(10)) {
                     node->committer().step();
                 }

@@ -18,7 +18,9 @@ public:
     EntryLog& log() override { return storage_->log(); }
     Gate& gate() override { return storage_->gate(); }
     Committer& committer() override { return storage_->committer(); }
-    SequenceNumber recovered() const override { return const_cast<SimulatedStorage&>(storage_)->recovered().last; }
+    SequenceNumber recovered() const override {
+        return const_cast<SimulatedStorage&>(storage_)->recovered().last;
+    }
     void flush() override { (void)static_cast<RocksStore&>(storage_->store_for_test()).flush(); }
     void stop() override { storage_.stop(); }
     void crash() override { storage_.crash(); }
@@ -27,7 +29,8 @@ private:
     SimulatedStorage storage_;
 };
 
-/// The room's log, committer and gate over the model store, with the little of recovery that it needs.
+/// The room's log, committer and gate over the model store, with the little of recovery that it
+/// needs.
 class ModelNode final : public NodeUnderTest {
 public:
     ModelNode(Files& files, NodeOptions options) : files_(files), options_(std::move(options)) {}
@@ -49,17 +52,30 @@ public:
         mark.ceiling = std::max(mark.ceiling, mark.last.value) + kCeilingStep;
         mark.orderly = false;
         const auto bytes = encode(mark);
-        const StoreChange first{Family::Meta, bytes_of(kMarkKey), ByteView(bytes), ValueFormat::Inline};
-        if (const auto outcome = store_->write({&first, 1}, Sync::Yes); outcome.kind != WriteOutcome::Kind::Done) {
+        const StoreChange first{Family::Meta, bytes_of(kMarkKey), ByteView(bytes),
+                                ValueFormat::Inline};
+        if (const auto outcome = store_->write({&first, 1}, Sync::Yes);
+            outcome.kind != WriteOutcome::Kind::Done) {
             return Error(ErrorCode::Io, outcome.message);
         }
         mark.durable = mark.last;
         gate_->open(mark.last);
-        log_ = std::make_unique<EntryLog>(
-            EntryLog::Start{mark.last, mark.ceiling, Durability::Power, small_limits(), options_.faults}, *store_, *large_);
+        log_ =
+            std::make_unique<EntryLog>(EntryLog::Start{mark.last, mark.ceiling, Durability::Power,
+                                                       small_limits(), options_.faults},
+                                       *store_, *large_);
         committer_ = std::make_unique<Committer>(
-            Committer::Parts{*log_, *store_, *gate_, *large_, files_, logger_, "/model", [](const std::string&) {}, {},
-                             [this](const Error& error) { return options_.after_failed_write(error); }},
+            Committer::Parts{
+                *log_,
+                *store_,
+                *gate_,
+                *large_,
+                files_,
+                logger_,
+                "/model",
+                [](const std::string&) {},
+                {},
+                [this](const Error& error) { return options_.after_failed_write(error); }},
             mark);
         return {};
     }
@@ -108,10 +124,12 @@ Result<Contents> NodeUnderTest::contents() {
     Contents contents;
     for (std::uint8_t family = 0; family < kFamilyCount; ++family) {
         const std::string_view prefix = static_cast<Family>(family) == Family::Meta ? "module" : "";
-        ASSIGN_OR_RETURN(auto listing, log().list(static_cast<Family>(family), bytes_of(prefix), {}, 1'000'000));
+        ASSIGN_OR_RETURN(auto listing,
+                         log().list(static_cast<Family>(family), bytes_of(prefix), {}, 1'000'000));
         Causality reader;
         for (const KeyValue& item : std::move(listing).tell(reader).items) {
-            contents.emplace(content_key(static_cast<Family>(family), item.key.text()), item.value.text());
+            contents.emplace(content_key(static_cast<Family>(family), item.key.text()),
+                             item.value.text());
         }
     }
     return contents;

@@ -1,7 +1,7 @@
 #pragma once
 
-/// What the crash suite crashes: log, committer and gate over a store on a simulated disk, stepped by hand.
-/// Two of them: the real storage room on RocksDB, and a small one on the model store.
+/// What the crash suite crashes: log, committer and gate over a store on a simulated disk, stepped
+/// by hand. Two of them: the real storage room on RocksDB, and a small one on the model store.
 
 #include <functional>
 #include <map>

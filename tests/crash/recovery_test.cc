@@ -1,5 +1,5 @@
-/// Recovery against damage, byte by byte (C-K-180): what lies above the highest durable number known is cut off with one
-/// line, what lies at or below it refuses the start and changes nothing.
+/// Recovery against damage, byte by byte (C-K-180): what lies above the highest durable number
+/// known is cut off with one line, what lies at or below it refuses the start and changes nothing.
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,8 @@ namespace {
 
 constexpr int kBatches = 6;
 
-/// A home with kBatches batches of one entry each, "k<i>" = "v<i>"; the last one is written but not known as durable.
+/// A home with kBatches batches of one entry each, "k<i>" = "v<i>"; the last one is written but not
+/// known as durable.
 class UsedHome {
 public:
     UsedHome() {
@@ -20,14 +21,16 @@ public:
         EXPECT_TRUE(node.start());
         for (int i = 1; i <= kBatches; ++i) {
             if (i == kBatches) {
-                files.on_sync([&](const std::string&) { image = files.image_after(Crash::Kept, 0); });
+                files.on_sync(
+                    [&](const std::string&) { image = files.image_after(Crash::Kept, 0); });
             }
             node.set("k" + std::to_string(i), "v" + std::to_string(i));
             node.drain();
         }
         SimulatedFiles used(image);
         scan = scan_log(used, "/home/db").value();
-        EXPECT_EQ(scan.batches.size(), kBatches + 1u) << "the first batch of the start comes before";
+        EXPECT_EQ(scan.batches.size(), kBatches + 1u)
+            << "the first batch of the start comes before";
         EXPECT_TRUE(scan.damages.empty());
         log_path = scan.files.at(0);
         log_bytes = *image.files.at(log_path).bytes;
@@ -38,7 +41,9 @@ public:
         changed.put(log_path, std::move(bytes));
         return changed;
     }
-    const ScannedBatch& batch(int number) const { return scan.batches.at(static_cast<std::size_t>(number)); }
+    const ScannedBatch& batch(int number) const {
+        return scan.batches.at(static_cast<std::size_t>(number));
+    }
 
     DiskImage image;
     LogScan scan;
@@ -65,7 +70,8 @@ void expect_entries(const DiskImage& image, int count, bool cut, const std::stri
     auto lines = node.sink.lines.lock();
     const auto is_cut = [](const std::string& line) { return line.starts_with("log_cut_off"); };
     ASSERT_EQ(std::count_if(lines->begin(), lines->end(), is_cut), cut ? 1 : 0) << what;
-    ASSERT_EQ(node.set("next", "x").value, kCeilingStep + 1) << what << ": an unclean end goes on above the ceiling";
+    ASSERT_EQ(node.set("next", "x").value, kCeilingStep + 1)
+        << what << ": an unclean end goes on above the ceiling";
 }
 
 void expect_refusal(const DiskImage& image, const std::string& named, const std::string& what) {
@@ -73,7 +79,8 @@ void expect_refusal(const DiskImage& image, const std::string& named, const std:
     SimulatedStorage node(files);
     const auto started = node.start();
     ASSERT_FALSE(started) << what;
-    ASSERT_NE(started.error().message().find(named), std::string::npos) << what << ": " << started.error().message();
+    ASSERT_NE(started.error().message().find(named), std::string::npos)
+        << what << ": " << started.error().message();
     ASSERT_EQ(exit_status_of_start(started.error()), 1) << what;
     ASSERT_EQ(files.image_after(Crash::Kept, 0), image) << what << ": the home was changed";
 }
@@ -87,8 +94,10 @@ TEST(Recovery, CK180_TheLastBatchCutAtEveryByteOpensWithTheBatchesBefore) {
     const ScannedBatch& last = home.batch(kBatches);
     ASSERT_EQ(last.end, home.log_bytes.size());
     for (std::uint64_t size = last.begin; size < last.end; ++size) {
-        const Bytes cut(home.log_bytes.begin(), home.log_bytes.begin() + static_cast<std::ptrdiff_t>(size));
-        expect_entries(home.with_log(cut), kBatches - 1, size != last.begin, "cut at " + std::to_string(size));
+        const Bytes cut(home.log_bytes.begin(),
+                        home.log_bytes.begin() + static_cast<std::ptrdiff_t>(size));
+        expect_entries(home.with_log(cut), kBatches - 1, size != last.begin,
+                       "cut at " + std::to_string(size));
     }
 }
 
@@ -98,7 +107,8 @@ TEST(Recovery, CK180_AByteFlippedAboveTheDurableNumberIsCutOffFromThatBatchOn) {
     for (std::uint64_t at = last.begin; at < last.end; ++at) {
         Bytes flipped = home.log_bytes;
         flipped[at] ^= 0x10;
-        expect_entries(home.with_log(flipped), kBatches - 1, true, "flipped at " + std::to_string(at));
+        expect_entries(home.with_log(flipped), kBatches - 1, true,
+                       "flipped at " + std::to_string(at));
     }
 }
 
@@ -109,25 +119,31 @@ TEST(Recovery, CK180_AByteFlippedAtOrBelowTheDurableNumberRefusesTheStart) {
     for (std::uint64_t at = 0; at < home.batch(kBatches).begin; ++at) {
         Bytes flipped = home.log_bytes;
         flipped[at] ^= 0x01;
-        expect_refusal(home.with_log(flipped), home.log_path, "with the note, flipped at " + std::to_string(at));
+        expect_refusal(home.with_log(flipped), home.log_path,
+                       "with the note, flipped at " + std::to_string(at));
         DiskImage image = without_note;
         image.put(home.log_path, flipped);
-        expect_refusal(image, home.log_path, "from a later batch, flipped at " + std::to_string(at));
+        expect_refusal(image, home.log_path,
+                       "from a later batch, flipped at " + std::to_string(at));
     }
 }
 
 TEST(Recovery, CK180_WholeBatchesRemovedAlthoughNotedAsDurableRefuseTheStart) {
     const UsedHome& home = used_home();
     for (int kept = 0; kept < kBatches; ++kept) {
-        const Bytes cut(home.log_bytes.begin(), home.log_bytes.begin() + static_cast<std::ptrdiff_t>(home.batch(kept).begin));
-        expect_refusal(home.with_log(cut), home.log_path, "only " + std::to_string(kept) + " batches kept");
+        const Bytes cut(
+            home.log_bytes.begin(),
+            home.log_bytes.begin() + static_cast<std::ptrdiff_t>(home.batch(kept).begin));
+        expect_refusal(home.with_log(cut), home.log_path,
+                       "only " + std::to_string(kept) + " batches kept");
     }
     DiskImage removed = home.image;
     removed.files.erase(home.log_path);
     expect_refusal(removed, "log files are missing", "no log file");
     // Without the note nothing says that the last ones were durable.
     DiskImage unknown = home.with_log(
-        Bytes(home.log_bytes.begin(), home.log_bytes.begin() + static_cast<std::ptrdiff_t>(home.batch(3).begin)));
+        Bytes(home.log_bytes.begin(),
+              home.log_bytes.begin() + static_cast<std::ptrdiff_t>(home.batch(3).begin)));
     unknown.files.erase("/home/db/durable");
     expect_entries(unknown, 2, false, "no note");
 }
@@ -154,7 +170,8 @@ TEST(Recovery, ADamagedNoteIsReportedAndLaterBatchesStandForIt) {
 }
 
 TEST(Recovery, ATornFirstBatchOfAStartDoesNotHideWhatTableFilesHold) {
-    // A second start has flushed everything, and its first batch is torn: nothing durable lies in the log files.
+    // A second start has flushed everything, and its first batch is torn: nothing durable lies in
+    // the log files.
     SimulatedFiles files(used_home().image);
     DiskImage torn;
     {

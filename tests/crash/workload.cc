@@ -21,7 +21,8 @@ Workload::Workload(Backend backend, std::uint64_t seed, LogFaultsForTest faults)
 }
 
 void Workload::trace(std::string_view what, std::uint64_t value) {
-    trace_ = hash_of(bytes_of(std::string(what) + " " + std::to_string(value) + " " + std::to_string(trace_)));
+    trace_ = hash_of(
+        bytes_of(std::string(what) + " " + std::to_string(value) + " " + std::to_string(trace_)));
 }
 
 Moment Workload::moment() const {
@@ -45,16 +46,20 @@ void Workload::mark_moments() {
 Entry Workload::make_entry(std::size_t process, EntryKind kind) {
     const std::string name = process_name(process);
     // Mostly small values; some fill a batch, a few are large entries (above 2 KiB).
-    const std::uint64_t size = random_.one_in(12) ? 2200 + random_.below(3000) : 10 + random_.below(random_.one_in(4) ? 900 : 90);
+    const std::uint64_t size = random_.one_in(12)
+                                   ? 2200 + random_.below(3000)
+                                   : 10 + random_.below(random_.one_in(4) ? 900 : 90);
     std::string value = "v" + std::to_string(++next_value_) + ":";
-    value.resize(std::max<std::size_t>(value.size(), size), static_cast<char>('a' + next_value_ % 26));
+    value.resize(std::max<std::size_t>(value.size(), size),
+                 static_cast<char>('a' + next_value_ % 26));
     const auto put = [&](Family family, const std::string& key) {
         return Change{family, SharedBytes(key), SharedBytes(value)};
     };
     const auto drop = [](Family family, const std::string& key) {
         return Change{family, SharedBytes(key), std::nullopt};
     };
-    const std::string capability = name + std::string(1, '\0') + "c" + std::to_string(random_.below(3));
+    const std::string capability =
+        name + std::string(1, '\0') + "c" + std::to_string(random_.below(3));
     const std::string module_key = std::string("module\0m\0", 9) + std::to_string(process);
     switch (kind) {
         case EntryKind::SetState: return {kind, {put(Family::ProcessState, name)}};
@@ -62,11 +67,16 @@ Entry Workload::make_entry(std::size_t process, EntryKind kind) {
         case EntryKind::SaveCapabilities: return {kind, {put(Family::Capabilities, capability)}};
         case EntryKind::DropCapabilities: return {kind, {drop(Family::Capabilities, capability)}};
         case EntryKind::SetOnExit: return {kind, {put(Family::Processes, name)}};
-        case EntryKind::Initialise: return {kind, {put(Family::Processes, name), put(Family::Capabilities, capability)}};
-        case EntryKind::Exit: return {kind, {drop(Family::Processes, name), drop(Family::Capabilities, capability)}};
+        case EntryKind::Initialise:
+            return {kind, {put(Family::Processes, name), put(Family::Capabilities, capability)}};
+        case EntryKind::Exit:
+            return {kind, {drop(Family::Processes, name), drop(Family::Capabilities, capability)}};
         case EntryKind::Grant: return {kind, {put(Family::Capabilities, capability)}};
-        case EntryKind::Install: return {kind, {put(Family::Packages, name), put(Family::Packages, name + "/consent")}};
-        case EntryKind::Remove: return {kind, {drop(Family::Packages, name), drop(Family::Packages, name + "/consent")}};
+        case EntryKind::Install:
+            return {kind, {put(Family::Packages, name), put(Family::Packages, name + "/consent")}};
+        case EntryKind::Remove:
+            return {kind,
+                    {drop(Family::Packages, name), drop(Family::Packages, name + "/consent")}};
         case EntryKind::Module: return {kind, {put(Family::Meta, module_key)}};
         case EntryKind::Boot: return {kind, {put(Family::Meta, std::string("module\0boot", 11))}};
     }
@@ -130,7 +140,12 @@ void Workload::act(NodeUnderTest& node) {
         case 1:
         case 2:
         case 3:
-        case 4: append(node, process); break;
+        case 4:
+            append(node, process);
+            if (random_.one_in(3)) {
+                output(node, process);  // what a guest that saves and prints does
+            }
+            break;
         case 5: {  // a message carries its sender's number
             processes_[random_.below(processes_.size())].learn(processes_[process].seen());
             break;
@@ -187,7 +202,8 @@ void Workload::after_start(NodeUnderTest& node) {
     const std::uint64_t recovered = node.recovered().value;
     trace("recovered", recovered);
     if (shown_ > recovered && shown_ != 0) {
-        losses_.push_back("entry " + std::to_string(shown_) + " was shown and is gone after a restart");
+        losses_.push_back("entry " + std::to_string(shown_) +
+                          " was shown and is gone after a restart");
     }
     while (history_.back().number > recovered) {
         history_.pop_back();
@@ -257,8 +273,10 @@ Stretch Workload::run(std::size_t actions) {
     stretch.operations = files_->recorded();
     stretch.history = history_;
     for (const DiskOperation& operation : stretch.operations) {
-        // RocksDB puts random session numbers into its own files: of those, only the shape belongs to the trace.
-        const bool own = operation.path.ends_with(".log") || operation.path.find("/large/") != std::string::npos ||
+        // RocksDB puts random session numbers into its own files: of those, only the shape belongs
+        // to the trace.
+        const bool own = operation.path.ends_with(".log") ||
+                         operation.path.find("/large/") != std::string::npos ||
                          operation.path.ends_with("/durable");
         trace(operation.path, static_cast<std::uint64_t>(operation.kind));
         trace("at", operation.offset);

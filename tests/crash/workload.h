@@ -1,7 +1,8 @@
 #pragma once
 
-/// The recorded workload of the crash suite: twenty processes append, read, tell each other and let outputs out, while
-/// the disk runs full, syncs fail and the node restarts. A seed decides everything.
+/// The recorded workload of the crash suite: twenty processes append, read, tell each other and let
+/// outputs out, while the disk runs full, syncs fail and the node restarts. A seed decides
+/// everything.
 
 #include <array>
 #include <cstdint>
@@ -35,8 +36,9 @@ struct Moment {
 struct Stretch {
     DiskImage start;
     std::vector<DiskOperation> operations;
-    std::vector<Moment> moments;        ///< One per operation, and one behind the last.
-    std::vector<HistoryItem> history;   ///< Entries that exist, of this stretch and before, in number order.
+    std::vector<Moment> moments;  ///< One per operation, and one behind the last.
+    std::vector<HistoryItem>
+        history;  ///< Entries that exist, of this stretch and before, in number order.
 };
 
 class Workload {

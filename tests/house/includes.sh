@@ -20,7 +20,7 @@ rooms=(
     'state: kernel abi storage transport base'
     'node: engine kernel abi storage transport base packages modules gateway net state'
     'cli: node abi transport base'
-    'testing: kernel abi storage base'
+    'testing: engine kernel abi storage base'
 )
 # beginning of an include in angle brackets: the room it belongs to (docs/decisions says why)
 libraries=(
@@ -55,7 +55,7 @@ libraries=(
             told[room] = 1
             next
         }
-        is_test = file ~ /_test\.cc$/
+        is_test = file ~ /_test\.cc$|_for_test\.(h|cc)$/
         if (match($0, /"[^"]+"/)) {
             target = substr($0, RSTART + 1, RLENGTH - 2)
             if (target !~ /\//) { refuse("includes \"" target "\"; write the path from src/"); next }
@@ -82,7 +82,7 @@ libraries=(
                 break
             }
             if (target ~ /^(gtest|gmock|rapidcheck)/ && !is_test && room != "testing")
-                refuse("includes <" target ">; only *_test.cc and src/testing may")
+                refuse("includes <" target ">; only *_test.cc, *_for_test.h and src/testing may")
         }
     }
     END { exit bad }

@@ -13,6 +13,8 @@ tree() { # a tree without a breach
     printf '#pragma once\n#include <fmt/format.h>\n' >src/base/bytes.h
     printf '#pragma once\n#include "base/bytes.h"\n' >src/kernel/mailbox.h
     printf '#include "kernel/mailbox.h"\n#include "testing/manual_clock.h"\n#include <gtest/gtest.h>\n' >src/kernel/mailbox_test.cc
+    cp src/kernel/mailbox_test.cc src/kernel/script_for_test.h
+    sed -i '1i #pragma once' src/kernel/script_for_test.h
     local room
     for room in base abi kernel storage modules; do
         echo "Must never: anything." >src/$room/README.md
@@ -29,7 +31,7 @@ expect() { # status script what
 refuses() { expect 1 "$1" "$2 was not noticed"; }
 
 tree
-for script in includes tree words; do expect 0 $script.sh "a clean tree was refused"; done
+for script in includes tree words docs; do expect 0 $script.sh "a clean tree was refused"; done
 
 tree; echo '#include "storage/log.h"' >>src/kernel/mailbox.h; refuses includes.sh 'kernel including storage'
 tree; echo '#include "kernel/mailbox.h"' >>src/base/bytes.h; refuses includes.sh 'an upward include'
@@ -54,5 +56,9 @@ tree; echo 'from crates''.io' >README.md; refuses words.sh 'the name of a regist
 tree; echo 'int message_payload = 0;' >src/base/x.cc; refuses words.sh 'a word of another vocabulary'
 tree; echo 'class ActorTable;' >src/base/x.cc; refuses words.sh 'a type named so'
 tree; echo 'int factory = 0;  // like an actor' >src/base/x.cc; expect 0 words.sh 'another word, or a comment, was refused'
+
+tree; echo 'see `src/base/gone.h`' >README.md; refuses docs.sh 'a file that does not exist'
+tree; echo 'see [it](docs/gone.md)' >README.md; refuses docs.sh 'a link to nothing'
+tree; echo 'see `src/base/bytes.h` and `src/*/README.md`' >README.md; expect 0 docs.sh 'files that exist were refused'
 
 exit $bad

@@ -1,4 +1,5 @@
-//! The structs of `kwe.h`, field by field. `LAYOUT` lets the C++ side prove that both descriptions agree (E-1).
+//! The structs of `kwe.h`, field by field. `LAYOUT` lets the C++ side prove that both descriptions
+//! agree (E-1).
 
 use std::ffi::{c_int, c_void};
 use std::mem::{offset_of, size_of};
@@ -55,7 +56,8 @@ pub const PANIC_IN_TICK: c_int = 3;
 /// What the host puts behind a process.
 pub type Ctx = *mut c_void;
 
-/// Defines structs of plain data with C layout, an all-zero default, and their part of the layout table.
+/// Defines structs of plain data with C layout, an all-zero default, and their part of the layout
+/// table.
 macro_rules! plain {
     ($table:ident: $(struct $name:ident { $($field:ident: $ty:ty),* $(,)? })*) => {
         $(
@@ -184,7 +186,8 @@ callbacks! {
     sleep_until: fn(Ctx, c_int, u64) -> c_int,
 }
 
-// SAFETY: `wake` and `log` may be called with `env` from any thread (kwe.h); the rest are functions.
+// SAFETY: `wake` and `log` may be called with `env` from any thread (kwe.h); the rest are
+// functions.
 unsafe impl Send for kwe_host {}
 // SAFETY: as above; the table is never changed after it was copied.
 unsafe impl Sync for kwe_host {}
@@ -196,7 +199,8 @@ pub fn layout(index: u32) -> Option<u32> {
 }
 
 impl kwe_slice {
-    /// A view of `bytes` for the other side. The caller keeps them alive for as long as the call's contract says.
+    /// A view of `bytes` for the other side. The caller keeps them alive for as long as the call's
+    /// contract says.
     pub fn of(bytes: &[u8]) -> Self {
         Self { ptr: bytes.as_ptr(), len: bytes.len() }
     }
@@ -215,8 +219,8 @@ impl kwe_slice {
 
     /// The text behind the view.
     ///
-    /// # Safety
-    /// As `bytes`; besides, it is UTF-8: text that reaches the node was checked on its way in (kwe.h).
+    /// # Safety As `bytes`; besides, it is UTF-8: text that reaches the node was checked on its way
+    /// in (kwe.h).
     pub unsafe fn text<'a>(self) -> &'a str {
         // SAFETY: the caller's promise.
         unsafe { std::str::from_utf8_unchecked(self.bytes()) }

@@ -1,14 +1,15 @@
 //! Compiled code on disk (E-12, E-13).
 //!
 //! ```text
-//! <dir>/lock                                   held (flock) by whoever writes or deletes
-//! <dir>/<fingerprint, 16 hex>/<aa>/<sha256>.cwasm     mode 0400
-//! <dir>/<fingerprint, 16 hex>/<aa>/<sha256>.tag       HMAC-SHA-256(key, sha256 || .cwasm), 32 bytes
+//! <dir>/lock                                    held (flock) by whoever writes or deletes
+//! <dir>/<fingerprint, 16 hex>/aa/<sha256>.cwasm  mode 0400
+//! <dir>/<fingerprint, 16 hex>/aa/<sha256>.tag    HMAC-SHA-256(key, sha256 || .cwasm), 32 bytes
 //! ```
 //!
-//! Loading compiled code is executing it, so nothing is loaded without a valid tag, and what was verified is what is
-//! mapped: both go through one open descriptor. Files are made under another name, synced and renamed, never changed in
-//! place: running guests map them. Whatever does not verify is deleted and counts as absent.
+//! Loading compiled code is executing it, so nothing is loaded without a valid tag, and what was
+//! verified is what is mapped: both go through one open descriptor. Files are made under another
+//! name, synced and renamed, never changed in place: running guests map them. Whatever does not
+//! verify is deleted and counts as absent.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -54,7 +55,8 @@ impl Cache {
         Ok(Self { dir: dir.into(), current, secret, noexec, temporaries })
     }
 
-    /// Loads the code for `key` if it is there and verifies. An error is one of loading good code, not of the file.
+    /// Loads the code for `key` if it is there and verifies. An error is one of loading good code,
+    /// not of the file.
     pub fn load(&self, engine: &Engine, key: &Key) -> wasmtime::Result<Found> {
         if let Some(component) = self.verified(engine, key)? {
             return Ok(Found::Code(component));
@@ -162,7 +164,8 @@ impl Cache {
         Ok(file)
     }
 
-    /// Makes room for `more` bytes, and removes what an interrupted writer left. Called under the lock.
+    /// Makes room for `more` bytes, and removes what an interrupted writer left. Called under the
+    /// lock.
     fn evict(&self, more: u64) {
         let mut files = Vec::new();
         collect(&self.dir, 2, &mut files);
@@ -173,7 +176,9 @@ impl Cache {
         }
         let mut total = more + files.iter().map(|(_, size, _)| size).sum::<u64>();
         files.sort_by_key(|(_, _, used)| *used);
-        for (path, size, _) in files.iter().filter(|(path, ..)| path.extension().is_some_and(|e| e == "cwasm")) {
+        for (path, size, _) in
+            files.iter().filter(|(path, ..)| path.extension().is_some_and(|e| e == "cwasm"))
+        {
             if total <= BYTES_MAX {
                 break;
             }

@@ -62,7 +62,8 @@ struct Table {
     recent: VecDeque<(Key, Arc<Code>)>,
 }
 
-/// The place of one component. `building` is held while it is made, so that others wait instead of making it too.
+/// The place of one component. `building` is held while it is made, so that others wait instead of
+/// making it too.
 #[derive(Default)]
 struct Slot {
     building: Mutex<()>,
@@ -74,7 +75,10 @@ impl Codes {
         let cache = cache
             .map(|(dir, secret)| {
                 Cache::open(dir, &core.fingerprint, secret).map_err(|error| {
-                    let text = format!("code cache {}: {error}; give a directory the node may write", dir.display());
+                    let text = format!(
+                        "code cache {}: {error}; give a directory the node may write",
+                        dir.display()
+                    );
                     Error::new(abi::E_OS, text)
                 })
             })
@@ -146,12 +150,16 @@ impl Codes {
         table.recent.retain(|(other, _)| other != key);
         table.recent.push_back((*key, code.clone()));
         let mut bytes: u64 = table.recent.iter().map(|(_, code)| code.image_bytes).sum();
-        while table.recent.len() > RECENT_MAX || (bytes > RECENT_BYTES_MAX && table.recent.len() > 1) {
+        while table.recent.len() > RECENT_MAX
+            || (bytes > RECENT_BYTES_MAX && table.recent.len() > 1)
+        {
             let Some((_, code)) = table.recent.pop_front() else { break };
             bytes -= code.image_bytes;
             dropped.push(code);
         }
-        let gone = |slot: &Arc<Slot>| Arc::strong_count(slot) == 1 && locked(&slot.code).strong_count() == 0;
+        let gone = |slot: &Arc<Slot>| {
+            Arc::strong_count(slot) == 1 && locked(&slot.code).strong_count() == 0
+        };
         table.slots.retain(|_, slot| !gone(slot));
         drop(table); // Unmapping code takes a while.
     }
@@ -176,7 +184,8 @@ impl Codes {
             }
         }
         // SAFETY: Wasmtime has just made these bytes.
-        unsafe { Component::deserialize(&self.core.engine, &code) }.map_err(|error| load_error(&error))
+        unsafe { Component::deserialize(&self.core.engine, &code) }
+            .map_err(|error| load_error(&error))
     }
 
     fn from_disk(&self, key: &Key) -> Result<Option<Component>, Error> {
@@ -187,7 +196,10 @@ impl Codes {
             Found::Rejected => {
                 self.rejects.fetch_add(1, Ordering::Relaxed);
                 let name = crate::cache::hex(key);
-                self.core.log(abi::LOG_WARN, &format!("cached_code_rejected sha256={name} action=rebuild"));
+                self.core.log(
+                    abi::LOG_WARN,
+                    &format!("cached_code_rejected sha256={name} action=rebuild"),
+                );
                 Ok(None)
             }
         }
@@ -209,9 +221,11 @@ impl Codes {
 
     fn code(&self, component: Component) -> Result<Arc<Code>, Error> {
         let import_error = |text: String| Error::new(abi::E_IMPORT, text);
-        let pre = self.core.linker.instantiate_pre(&component).map_err(|error| {
-            import_error(imports::refusal(&self.core, &component, &error))
-        })?;
+        let pre = self
+            .core
+            .linker
+            .instantiate_pre(&component)
+            .map_err(|error| import_error(imports::refusal(&self.core, &component, &error)))?;
         if let Some(text) = imports::init_refusal(&self.core.engine, &component) {
             return Err(import_error(text));
         }
@@ -290,8 +304,10 @@ impl Gate {
         let full = |&mut (jobs, total): &mut (usize, usize)| {
             jobs > 0 && (jobs >= self.jobs_max || total + bytes > COMPILING_BYTES_MAX)
         };
-        let mut inside =
-            self.left.wait_while(locked(&self.inside), full).unwrap_or_else(PoisonError::into_inner);
+        let mut inside = self
+            .left
+            .wait_while(locked(&self.inside), full)
+            .unwrap_or_else(PoisonError::into_inner);
         *inside = (inside.0 + 1, inside.1 + bytes);
         Place(self, bytes)
     }

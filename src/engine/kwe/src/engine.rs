@@ -1,5 +1,6 @@
-//! The engine: what the machine allows, the settings of Wasmtime, and what all processes share (sections 9 and 10 of
-//! the engine specification). Mode FAST only: guests run without bounds checks, each memory in a 4 GiB reservation.
+//! The engine: what the machine allows, the settings of Wasmtime, and what all processes share
+//! (sections 9 and 10 of the engine specification). Mode FAST only: guests run without bounds
+//! checks, each memory in a 4 GiB reservation.
 
 use std::ffi::c_int;
 use std::hash::{Hash, Hasher};
@@ -9,8 +10,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 use wasmtime::component::Linker;
 use wasmtime::{
-    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig, Strategy,
-    WasmBacktraceDetails,
+    Config, Enabled, Engine, InstanceAllocationStrategy, OptLevel, PoolingAllocationConfig,
+    Strategy, WasmBacktraceDetails,
 };
 
 use crate::abi::{self, kwe_engine_config, kwe_host, kwe_slice, kwe_stats};
@@ -27,11 +28,12 @@ pub const TABLE_ELEMENTS_MAX: usize = 20_000;
 pub const HANDLES_MAX: usize = 10_000;
 pub const FRAMES_MAX: usize = 32;
 
-/// Below this many processes a pool that cannot be had is an error, not a reason to try a smaller one.
+/// Below this many processes a pool that cannot be had is an error, not a reason to try a smaller
+/// one.
 const PROCESSES_MIN: u32 = 1_024;
 const PROCESSES_DEFAULT: u32 = 10_000;
-/// Mappings of everything that is not a process, and of each process: 4 of its memory (2 without copy-on-write), 2 of
-/// its stack.
+/// Mappings of everything that is not a process, and of each process: 4 of its memory (2 without
+/// copy-on-write), 2 of its stack.
 const MAPPINGS_SPARE: u64 = 4_096;
 const MAPPINGS_PER_PROCESS: u64 = 6;
 const MAPPINGS_PER_PROCESS_NO_COW: u64 = 4;
@@ -75,7 +77,8 @@ impl Core {
 
     pub fn stats(&self, codes: &Codes) -> kwe_stats {
         let pool = self.engine.pooling_allocator_metrics();
-        let count = |read: fn(&wasmtime::PoolingAllocatorMetrics) -> u64| pool.as_ref().map_or(0, read);
+        let count =
+            |read: fn(&wasmtime::PoolingAllocatorMetrics) -> u64| pool.as_ref().map_or(0, read);
         let mut stats = kwe_stats {
             struct_size: size_of::<kwe_stats>() as u32,
             max_processes: self.settings.max_processes,
@@ -124,12 +127,18 @@ pub fn open(config: &kwe_engine_config, table: kwe_host) -> Result<Core, Error> 
     let mut names = Names::new();
     standard::register(&mut linker, &mut names)
         .and_then(|()| wasi::register(&mut linker, &mut names))
-        .map_err(|error| Error::new(abi::E_PANIC, format!("the linker refused its own table: {error:#}")))?;
+        .map_err(|error| {
+            Error::new(abi::E_PANIC, format!("the linker refused its own table: {error:#}"))
+        })?;
 
     let clamped = settings.max_processes < asked;
     let why = if clamped { format!(" asked={asked} reason=\"{reason}\"") } else { String::new() };
     let level = if clamped { abi::LOG_WARN } else { abi::LOG_INFO };
-    log(&table, level, &format!("engine_started mode=fast max_processes={}{why}", settings.max_processes));
+    log(
+        &table,
+        level,
+        &format!("engine_started mode=fast max_processes={}{why}", settings.max_processes),
+    );
 
     Ok(Core {
         table,
@@ -151,7 +160,8 @@ fn settings(config: &kwe_engine_config) -> Result<Settings, Error> {
     let or = |value: u64, default: u64| if value == 0 { default } else { value };
     let max_memory_bytes = or(config.max_memory_bytes, 1 << 30);
     if max_memory_bytes > MEMORY_BYTES_MAX {
-        let text = format!("max_memory_bytes is {max_memory_bytes}; at most {MEMORY_BYTES_MAX} (4 GiB)");
+        let text =
+            format!("max_memory_bytes is {max_memory_bytes}; at most {MEMORY_BYTES_MAX} (4 GiB)");
         return Err(Error::new(abi::E_INVALID, text));
     }
     Ok(Settings {
@@ -233,8 +243,8 @@ fn wasmtime_config(settings: &Settings) -> Config {
     config
 }
 
-/// What compiled code depends on: this crate's version, and Wasmtime's own list of target, flags, processor features,
-/// tunables and version.
+/// What compiled code depends on: this crate's version, and Wasmtime's own list of target, flags,
+/// processor features, tunables and version.
 fn fingerprint(engine: &Engine) -> [u8; 32] {
     struct Bytes(Sha256);
     impl Hasher for Bytes {

@@ -31,7 +31,8 @@ thread_local! {
 pub fn guarded<R>(table: Option<&kwe_host>, body: impl FnOnce() -> R) -> Result<R, String> {
     report_panics();
     let before = INSIDE.replace(table.copied());
-    // What `body` touched is not used again after a panic: the process is poisoned, a component is dropped.
+    // What `body` touched is not used again after a panic: the process is poisoned, a component is
+    // dropped.
     let result = catch_unwind(AssertUnwindSafe(body));
     INSIDE.set(before);
     result.map_err(panic_text)
@@ -51,7 +52,9 @@ fn report_panics() {
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| match INSIDE.get() {
-            Some(table) => log(&table, abi::LOG_ERROR, &format!("engine_panicked {info}").replace('\n', " ")),
+            Some(table) => {
+                log(&table, abi::LOG_ERROR, &format!("engine_panicked {info}").replace('\n', " "))
+            }
             None => before(info),
         }));
     });

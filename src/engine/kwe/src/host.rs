@@ -1,4 +1,5 @@
-//! What a store carries, and the three ways a guest's call reaches the host: at once, suspended, or not at all.
+//! What a store carries, and the three ways a guest's call reaches the host: at once, suspended, or
+//! not at all.
 
 use std::ffi::c_int;
 use std::fmt;
@@ -144,7 +145,8 @@ impl Host {
     }
 }
 
-/// Carries raw pointers over a suspension. They lead into memory that the host keeps (E-6), never into the guest's.
+/// Carries raw pointers over a suspension. They lead into memory that the host keeps (E-6), never
+/// into the guest's.
 pub struct Pinned<T>(T);
 
 // SAFETY: the host pins what its callbacks returned, whatever thread polls next (kwe.h).
@@ -207,7 +209,8 @@ pub async fn finish<R>(
             }
         })
         .await?;
-        // A guest that has waited gets a fresh slice, or it would yield at its first loop after every message.
+        // A guest that has waited gets a fresh slice, or it would yield at its first loop after
+        // every message.
         let slice = cx.data().control.core.slice_ticks;
         cx.set_epoch_deadline(slice);
     }

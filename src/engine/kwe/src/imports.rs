@@ -1,7 +1,9 @@
-//! Why a component does not fit: every import that is unknown or typed differently, by name (E-4, K-216).
+//! Why a component does not fit: every import that is unknown or typed differently, by name (E-4,
+//! K-216).
 //!
-//! The linker itself stops at the first one. So the names are compared with what is registered, and each known function
-//! is tried alone, with all others replaced by stubs that accept any type. Only components that were refused pay this.
+//! The linker itself stops at the first one. So the names are compared with what is registered, and
+//! each known function is tried alone, with all others replaced by stubs that accept any type. Only
+//! components that were refused pay this.
 
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
@@ -100,7 +102,8 @@ pub fn known_interface<'a>(core: &'a Core, asked: &str) -> Option<&'a str> {
     core.names.keys().map(String::as_str).find(|known| same_interface(known, asked))
 }
 
-/// Whether two names mean one interface: 1.y.z agree in the first number, 0.y.z in the first two (K-215).
+/// Whether two names mean one interface: 1.y.z agree in the first number, 0.y.z in the first two
+/// (K-215).
 pub fn same_interface(known: &str, asked: &str) -> bool {
     let split = |name: &'_ str| -> Option<(String, String)> {
         let (path, version) = name.split_once('@')?;
@@ -127,7 +130,8 @@ fn mistyped(core: &Core, component: &Component, imports: &[Import]) -> Vec<Strin
     known.take(NAMED_MAX).filter(fits).map(name).collect()
 }
 
-/// The engine's linker with every imported function replaced by a stub, except those of the name of `real`.
+/// The engine's linker with every imported function replaced by a stub, except those of the name of
+/// `real`.
 fn linker(core: &Core, imports: &[Import], real: Option<&Import>) -> Option<Linker<Host>> {
     struct Stub;
     let mut linker = core.linker.clone();
@@ -141,7 +145,8 @@ fn linker(core: &Core, imports: &[Import], real: Option<&Import>) -> Option<Link
             continue;
         }
         let mut root = linker.root();
-        let mut instance = if interface.is_empty() { root } else { root.instance(interface).ok()? };
+        let mut instance =
+            if interface.is_empty() { root } else { root.instance(interface).ok()? };
         let done = match import.kind {
             Kind::Other => return None,
             Kind::UnknownResource => {

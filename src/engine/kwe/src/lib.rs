@@ -1,9 +1,12 @@
-//! The Wasm engine of Perdure behind `kwe.h`: instances that can be polled, host calls as C callbacks, compiled code on
-//! disk. No policy: what a guest may do, when it runs and what becomes of its messages is decided on the other side.
+//! The Wasm engine of Perdure behind `kwe.h`: instances that can be polled, host calls as C
+//! callbacks, compiled code on disk. No policy: what a guest may do, when it runs and what becomes
+//! of its messages is decided on the other side.
 //!
 //! * `abi` the structs of the header; this file its functions;
-//! * `engine` settings and pool, `code` and `cache` compiling, `imports` why a component does not fit;
-//! * `process` one running guest, `host` how it calls out, `types` and `standard` what it can call, `wasi` the rest.
+//! * `engine` settings and pool, `code` and `cache` compiling, `imports` why a component does not
+//!   fit;
+//! * `process` one running guest, `host` how it calls out, `types` and `standard` what it can call,
+//!   `wasi` the rest.
 
 pub mod abi;
 mod cache;
@@ -46,7 +49,8 @@ pub struct ProcessHandle {
     process: Process,
 }
 
-/// Ends a function that can fail: fills `error` unless it is NULL, and turns a panic into `E_PANIC`.
+/// Ends a function that can fail: fills `error` unless it is NULL, and turns a panic into
+/// `E_PANIC`.
 unsafe fn finish(result: Result<Result<(), Error>, String>, error: *mut *mut Error) -> c_int {
     let failure = match result {
         Ok(Ok(())) => return OK,
@@ -61,11 +65,13 @@ unsafe fn finish(result: Result<Result<(), Error>, String>, error: *mut *mut Err
     code
 }
 
-/// Reads a struct of the caller, which may be an older and so a shorter one: the rest counts as zero.
+/// Reads a struct of the caller, which may be an older and so a shorter one: the rest counts as
+/// zero.
 unsafe fn sized<T: Default + Copy>(from: *const T) -> T {
     let mut whole = T::default();
     if !from.is_null() {
-        // SAFETY: `struct_size` is the first field of all structs read here, and says how many bytes are there.
+        // SAFETY: `struct_size` is the first field of all structs read here, and says how many
+        // bytes are there.
         unsafe {
             let size = (*from.cast::<u32>() as usize).min(size_of::<T>());
             std::ptr::copy_nonoverlapping(from.cast::<u8>(), (&raw mut whole).cast::<u8>(), size);
@@ -85,8 +91,8 @@ unsafe fn fill<T>(to: *mut T, whole: &T) {
     }
 }
 
-// SAFETY for all functions below: the caller keeps to the contract of kwe.h; pointers it passes are valid and of the
-// kind the name says. Only what goes beyond that is noted.
+// SAFETY for all functions below: the caller keeps to the contract of kwe.h; pointers it passes are
+// valid and of the kind the name says. Only what goes beyond that is noted.
 
 #[unsafe(no_mangle)]
 pub extern "C" fn kwe_abi_version() -> u32 {
@@ -104,7 +110,7 @@ pub unsafe extern "C" fn kwe_abi_layout(index: u32, value: *mut u32) -> c_int {
     }
 }
 
-// ------------------------------------------------------------------------------------------------------------ errors
+// -------------------------------------------------------------------------------------------------
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kwe_error_code(error: *const Error) -> c_int {
@@ -123,7 +129,7 @@ pub unsafe extern "C" fn kwe_error_free(error: *mut Error) {
     }
 }
 
-// ------------------------------------------------------------------------------------------------------------ engine
+// -------------------------------------------------------------------------------------------------
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kwe_engine_new(
@@ -176,7 +182,10 @@ unsafe fn cache_settings(config: &kwe_engine_config) -> Result<CacheSettings, Er
             let key = key.try_into().map_err(|_| Error::new(E_INVALID, "cache_key"))?;
             Ok(Some((dir.to_vec(), key)))
         }
-        _ => Err(Error::new(E_INVALID, "cache_dir goes with a cache_key of 32 bytes, and only with it")),
+        _ => Err(Error::new(
+            E_INVALID,
+            "cache_dir goes with a cache_key of 32 bytes, and only with it",
+        )),
     }
 }
 
@@ -211,7 +220,7 @@ pub unsafe extern "C" fn kwe_engine_stats(engine: *const EngineHandle, out: *mut
     }
 }
 
-// -------------------------------------------------------------------------------------------------------------- code
+// -------------------------------------------------------------------------------------------------
 
 unsafe fn key(sha256: *const u8) -> Option<[u8; 32]> {
     (!sha256.is_null()).then(|| unsafe { *sha256.cast::<[u8; 32]>() })
@@ -236,7 +245,10 @@ pub unsafe extern "C" fn kwe_component_get(
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn kwe_component_find(engine: *mut EngineHandle, sha256: *const u8) -> *const Code {
+pub unsafe extern "C" fn kwe_component_find(
+    engine: *mut EngineHandle,
+    sha256: *const u8,
+) -> *const Code {
     let engine = unsafe { &*engine };
     let body = || engine.codes.find(&unsafe { key(sha256) }?);
     match guarded(Some(&engine.core.table), body) {
@@ -246,9 +258,16 @@ pub unsafe extern "C" fn kwe_component_find(engine: *mut EngineHandle, sha256: *
 }
 
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn kwe_component_info_get(component: *const Code, out: *mut kwe_component_info) {
+pub unsafe extern "C" fn kwe_component_info_get(
+    component: *const Code,
+    out: *mut kwe_component_info,
+) {
     let code = unsafe { &*component };
-    let info = kwe_component_info { struct_size: 0, standard: code.standard, image_bytes: code.image_bytes };
+    let info = kwe_component_info {
+        struct_size: 0,
+        standard: code.standard,
+        image_bytes: code.image_bytes,
+    };
     unsafe { fill(out, &info) };
 }
 
@@ -264,7 +283,7 @@ pub unsafe extern "C" fn kwe_component_unref(component: *const Code) {
     }
 }
 
-// ----------------------------------------------------------------------------------------------------------- process
+// -------------------------------------------------------------------------------------------------
 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kwe_process_new(
@@ -332,4 +351,3 @@ pub unsafe extern "C" fn kwe_process_delete(process: *mut ProcessHandle) {
 pub unsafe extern "C" fn kwe_test_panic(process: *mut ProcessHandle, place: c_int) {
     unsafe { &(*process).control }.arm_panic(place);
 }
-

@@ -22,7 +22,8 @@ pub struct Limits {
     control: Arc<Control>,
     memory_bytes: usize,
     table_elements: usize,
-    /// The last growth was refused and nothing has grown since: what ends the guest now, ends it for lack of memory.
+    /// The last growth was refused and nothing has grown since: what ends the guest now, ends it
+    /// for lack of memory.
     denied: bool,
     /// What the last growth that was granted added, until it is known to have worked.
     granted: u64,
@@ -31,7 +32,8 @@ pub struct Limits {
 impl Limits {
     pub fn new(control: Arc<Control>, limits: &kwe_limits) -> Self {
         let most = control.core.settings.max_memory_bytes;
-        let or = |value: usize, default: usize| if value == 0 { default } else { value.min(default) };
+        let or =
+            |value: usize, default: usize| if value == 0 { default } else { value.min(default) };
         Self {
             control,
             memory_bytes: or(limits.memory_bytes as usize, most),
@@ -43,11 +45,17 @@ impl Limits {
 }
 
 impl ResourceLimiter for Limits {
-    fn memory_growing(&mut self, current: usize, desired: usize, maximum: Option<usize>) -> Result<bool> {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> Result<bool> {
         let total = &self.control.memory;
         let more = (desired - current) as u64;
         let after = total.load(Ordering::Relaxed).saturating_add(more);
-        self.denied = after > self.memory_bytes as u64 || maximum.is_some_and(|most| desired > most);
+        self.denied =
+            after > self.memory_bytes as u64 || maximum.is_some_and(|most| desired > most);
         self.granted = if self.denied { 0 } else { more };
         total.fetch_add(self.granted, Ordering::Relaxed);
         Ok(!self.denied)
@@ -72,8 +80,8 @@ impl ResourceLimiter for Limits {
     }
 }
 
-/// How a process ended. The store lives on until `kwe_process_delete`, so that its memory is given back there and not
-/// inside the last poll.
+/// How a process ended. The store lives on until `kwe_process_delete`, so that its memory is given
+/// back there and not inside the last poll.
 struct Outcome {
     exit: Exit,
     #[allow(dead_code)] // Held for its destructor.
@@ -126,7 +134,13 @@ struct Ended {
 unsafe impl Send for Process {}
 
 impl Process {
-    pub fn new(code: Arc<Code>, control: Arc<Control>, ctx: Ctx, our: String, limits: &kwe_limits) -> Self {
+    pub fn new(
+        code: Arc<Code>,
+        control: Arc<Control>,
+        ctx: Ctx,
+        our: String,
+        limits: &kwe_limits,
+    ) -> Self {
         let host = Host {
             ctx,
             limits: Limits::new(control.clone(), limits),
@@ -147,7 +161,9 @@ impl Process {
             match control.check(abi::PANIC_IN_POLL) {
                 Ok(()) => future.as_mut().poll(&mut Context::from_waker(&self.waker)),
                 // Nothing of a killed guest runs again, neither its first nor its next instruction.
-                Err(killed) => Poll::Ready(Outcome { exit: Exit::of_error(&killed, false), store: None }),
+                Err(killed) => {
+                    Poll::Ready(Outcome { exit: Exit::of_error(&killed, false), store: None })
+                }
             }
         });
         control.polling.store(false, Ordering::Release);
@@ -156,7 +172,11 @@ impl Process {
             Ok(Poll::Pending) => return abi::P_BLOCKED,
             Ok(Poll::Ready(outcome)) => outcome,
             Err(text) => Outcome {
-                exit: Exit { kind: abi::EXIT_PANICKED, text: format!("panic: {text}"), ..Exit::default() },
+                exit: Exit {
+                    kind: abi::EXIT_PANICKED,
+                    text: format!("panic: {text}"),
+                    ..Exit::default()
+                },
                 store: None,
             },
         };
@@ -242,12 +262,16 @@ fn on_epoch(cx: StoreContextMut<'_, Host>) -> Result<UpdateDeadline> {
 }
 
 impl Exit {
-    /// Order of precedence: killed, exit, fault, trap; a memory limit is put over the last ones by the caller.
+    /// Order of precedence: killed, exit, fault, trap; a memory limit is put over the last ones by
+    /// the caller.
     fn of_error(error: &wasmtime::Error, starting: bool) -> Self {
         let mut exit = match error.downcast_ref::<Stop>() {
-            Some(Stop::Killed) => Self { kind: abi::EXIT_KILLED, text: "killed".into(), ..Self::default() },
+            Some(Stop::Killed) => {
+                Self { kind: abi::EXIT_KILLED, text: "killed".into(), ..Self::default() }
+            }
             Some(Stop::Exit(code)) => {
-                let text = if *code == 0 { String::new() } else { format!("exit with status {code}") };
+                let text =
+                    if *code == 0 { String::new() } else { format!("exit with status {code}") };
                 Self { kind: abi::EXIT_EXITED, code: *code, text, ..Self::default() }
             }
             Some(Stop::Fault(text)) => {
@@ -264,7 +288,12 @@ impl Exit {
     fn of_trap(error: &wasmtime::Error, starting: bool) -> Self {
         if let Some(trap) = error.downcast_ref::<Trap>() {
             let code = i32::from(*trap as u8);
-            return Self { kind: abi::EXIT_TRAPPED, code, text: trap.to_string(), ..Self::default() };
+            return Self {
+                kind: abi::EXIT_TRAPPED,
+                code,
+                text: trap.to_string(),
+                ..Self::default()
+            };
         }
         // The root cause, because the outermost context is the backtrace.
         let text = error.root_cause().to_string().replace('\n', " ");

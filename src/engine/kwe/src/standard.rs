@@ -13,7 +13,8 @@ use crate::abi::*;
 use crate::host::{Host, Pinned, begin, call, finish, give_way_if};
 use crate::types::*;
 
-/// Which functions the linker knows, by name of the instance: what a component that does not fit is compared with.
+/// Which functions the linker knows, by name of the instance: what a component that does not fit is
+/// compared with.
 pub type Names = BTreeMap<String, Vec<String>>;
 
 /// One instance of the linker under construction.
@@ -148,10 +149,9 @@ fn process(face: &mut Face<'_>, newest: bool) -> Result<()> {
     face.at_once("set-on-exit", |mut cx, (on_exit,): (OnExitIn,)| {
         let mut views = Views::new(cx.as_context());
         let on_exit = views.on_exit(&on_exit)?;
-        let pending = begin::<()>(views.host(), |host, ctx, _| unsafe {
-            (host.set_on_exit)(ctx, &on_exit)
-        })?
-        .0;
+        let pending =
+            begin::<()>(views.host(), |host, ctx, _| unsafe { (host.set_on_exit)(ctx, &on_exit) })?
+                .0;
         give_way_if(&mut cx, pending);
         Ok(())
     })
@@ -180,13 +180,15 @@ fn state_and_capabilities(face: &mut Face<'_>) -> Result<()> {
             (host.set_state)(ctx, 0, &bytes)
         });
         Box::new(async move {
-            let again = |host: &kwe_host, ctx, _: &mut ()| unsafe { (host.set_state)(ctx, 1, null()) };
+            let again =
+                |host: &kwe_host, ctx, _: &mut ()| unsafe { (host.set_state)(ctx, 1, null()) };
             finish(&mut cx, first, again).await.map(Pinned::into_inner)
         })
     })?;
     face.waiting("clear-state", |mut cx, (): ()| {
         Box::new(async move {
-            let first = begin(cx.data(), |host, ctx, _: &mut ()| unsafe { (host.clear_state)(ctx, 0) });
+            let first =
+                begin(cx.data(), |host, ctx, _: &mut ()| unsafe { (host.clear_state)(ctx, 0) });
             let again = |host: &kwe_host, ctx, _: &mut ()| unsafe { (host.clear_state)(ctx, 1) };
             finish(&mut cx, first, again).await.map(Pinned::into_inner)
         })
@@ -310,19 +312,16 @@ fn get_blob(face: &mut Face<'_>, name: &str, last: c_int) -> Result<()> {
 fn sends(face: &mut Face<'_>) -> Result<()> {
     face.at_once("send-request", |cx, request: SendIn| send_all(cx, &[request]))?;
     face.at_once("send-requests", |cx, (requests,): (Vec<SendIn>,)| send_all(cx, &requests))?;
-    face.at_once(
-        "send-response",
-        |mut cx, (response, blob): (ResponseIn, Option<BlobIn>)| {
-            let mut views = Views::new(cx.as_context());
-            let (response, blob) = (views.response(&response)?, views.blob(&blob)?);
-            let pending = begin::<()>(views.host(), |host, ctx, _| unsafe {
-                (host.send_response)(ctx, &response, &blob)
-            })?
-            .0;
-            give_way_if(&mut cx, pending);
-            Ok(())
-        },
-    )
+    face.at_once("send-response", |mut cx, (response, blob): (ResponseIn, Option<BlobIn>)| {
+        let mut views = Views::new(cx.as_context());
+        let (response, blob) = (views.response(&response)?, views.blob(&blob)?);
+        let pending = begin::<()>(views.host(), |host, ctx, _| unsafe {
+            (host.send_response)(ctx, &response, &blob)
+        })?
+        .0;
+        give_way_if(&mut cx, pending);
+        Ok(())
+    })
 }
 
 fn send_all(mut cx: StoreContextMut<'_, Host>, requests: &[SendIn]) -> Result<()> {
@@ -352,9 +351,11 @@ fn send_all(mut cx: StoreContextMut<'_, Host>, requests: &[SendIn]) -> Result<()
 fn messages<V: Version>(face: &mut Face<'_>) -> Result<()> {
     face.waiting("receive", |mut cx, (): ()| {
         Box::new(async move {
-            let first =
-                begin(cx.data(), |host, ctx, out: &mut kwe_recv| unsafe { (host.receive)(ctx, 0, out) });
-            let out = finish(&mut cx, first, |host, ctx, out| unsafe { (host.receive)(ctx, 1, out) });
+            let first = begin(cx.data(), |host, ctx, out: &mut kwe_recv| unsafe {
+                (host.receive)(ctx, 0, out)
+            });
+            let out =
+                finish(&mut cx, first, |host, ctx, out| unsafe { (host.receive)(ctx, 1, out) });
             let out = out.await?.into_inner();
             // SAFETY: the host has just filled it and keeps it (E-6).
             Ok((unsafe { received::<V::SendError>(&out) },))

@@ -1,5 +1,6 @@
-//! The values of the `standard` interfaces (K-217): what is lifted from a guest, as views of its memory, and what is
-//! lowered into it, straight from the host's memory. One copy in each direction, made by the canonical ABI (E-6).
+//! The values of the `standard` interfaces (K-217): what is lifted from a guest, as views of its
+//! memory, and what is lowered into it, straight from the host's memory. One copy in each
+//! direction, made by the canonical ABI (E-6).
 
 use std::borrow::Cow;
 use std::ffi::c_int;
@@ -10,7 +11,7 @@ use wasmtime::{AsContext, Result, StoreContext};
 use crate::abi::*;
 use crate::host::Host;
 
-// ------------------------------------------------------------------------------------------ lifted: from the guest
+// ------------------------------------------------------------------------------------------ lifted
 
 #[derive(ComponentType, Lift)]
 #[component(record)]
@@ -77,8 +78,8 @@ pub enum OnExitIn {
 
 pub type SendIn = (AddressIn, RequestIn, Option<WasmList<u8>>, Option<BlobIn>);
 
-/// Turns lifted values into the structs of `kwe.h`. What it returns points into the guest's memory or into itself, and
-/// is valid while it lives.
+/// Turns lifted values into the structs of `kwe.h`. What it returns points into the guest's memory
+/// or into itself, and is valid while it lives.
 pub struct Views<'a> {
     cx: StoreContext<'a, Host>,
     texts: Vec<String>,
@@ -228,10 +229,11 @@ impl Grant for (ProcessIdIn, WasmStr) {
     }
 }
 
-// ------------------------------------------------------------------------------------------ lowered: to the guest
+// ------------------------------------------------------------------------------------------ lowere
 //
-// `'static` stands for "as long as the host pins it" (E-6). None of these values outlives the callback's contract:
-// each is made after a callback has answered and lowered before the guest can make its next call.
+// `'static` stands for "as long as the host pins it" (E-6). None of these values outlives the
+// callback's contract: each is made after a callback has answered and lowered before the guest can
+// make its next call.
 
 type Bytes = &'static [u8];
 type Text = &'static str;
@@ -351,8 +353,8 @@ pub enum SpawnErrorOut {
 
 /// A struct the host has filled, as a value for the guest.
 ///
-/// # Safety
-/// Everything the host's struct leads to stays valid and unchanged until the value has been lowered (E-6).
+/// # Safety Everything the host's struct leads to stays valid and unchanged until the value has
+/// been lowered (E-6).
 pub unsafe trait FromHost<H> {
     unsafe fn from_host(from: &H) -> Self;
 }
@@ -360,7 +362,8 @@ pub unsafe trait FromHost<H> {
 /// Implements `FromHost`; inside the body, pointers are read under the promise of its contract.
 macro_rules! from_host {
     ($($host:ty => $guest:ty, |$from:ident| $body:expr;)*) => {$(
-        // SAFETY: the body reads what `from` leads to, as the trait's contract allows, and nothing else.
+        // SAFETY: the body reads what `from` leads to, as the trait's contract allows, and nothing
+        // else.
         unsafe impl FromHost<$host> for $guest {
             unsafe fn from_host($from: &$host) -> Self {
                 unsafe { $body }
@@ -481,7 +484,10 @@ pub unsafe fn received<E: FromHost<kwe_recv>>(recv: &kwe_recv) -> ReceiveOut<E> 
 
 /// # Safety
 /// As `FromHost`.
-pub unsafe fn spawned(id: &kwe_procid, error: c_int) -> std::result::Result<ProcessIdOut, SpawnErrorOut> {
+pub unsafe fn spawned(
+    id: &kwe_procid,
+    error: c_int,
+) -> std::result::Result<ProcessIdOut, SpawnErrorOut> {
     match error {
         // SAFETY: passed on from the caller.
         SPAWN_OK => Ok(unsafe { ProcessIdOut::from_host(id) }),

@@ -1,8 +1,10 @@
-//! The part of WASI 0.2 that guests made with the usual tool chains import (K-224): clocks, random numbers, error
-//! output and sleeping work; there are no arguments, files, terminals or sockets, and asking for one is answered so.
+//! The part of WASI 0.2 that guests made with the usual tool chains import (K-224): clocks, random
+//! numbers, error output and sleeping work; there are no arguments, files, terminals or sockets,
+//! and asking for one is answered so.
 //!
-//! Everything is registered once, at 0.2.12; the linker matches any 0.2.z (K-225). Functions that need a handle which
-//! no guest can get are in the table too, so that guests that merely import them start.
+//! Everything is registered once, at 0.2.12; the linker matches any 0.2.z (K-225). Functions that
+//! need a handle which no guest can get are in the table too, so that guests that merely import
+//! them start.
 
 use std::ffi::c_int;
 
@@ -28,8 +30,8 @@ const STDIN: u32 = 0;
 const STDOUT: u32 = 1;
 const STDERR: u32 = 2;
 
-// Host resources. A stream's representation is its number above, a pollable's its index in `Wasi`; nobody gets the
-// others.
+// Host resources. A stream's representation is its number above, a pollable's its index in `Wasi`;
+// nobody gets the others.
 struct InputStream;
 struct OutputStream;
 struct IoError;
@@ -90,7 +92,11 @@ pub fn register(linker: &mut Linker<Host>, names: &mut Names) -> Result<()> {
     refusals(names, linker)
 }
 
-fn wasi_face<'a>(linker: &'a mut Linker<Host>, names: &'a mut Names, name: &str) -> Result<Face<'a>> {
+fn wasi_face<'a>(
+    linker: &'a mut Linker<Host>,
+    names: &'a mut Names,
+    name: &str,
+) -> Result<Face<'a>> {
     Face::new(linker, names, &format!("wasi:{name}@{VERSION}"))
 }
 
@@ -183,11 +189,14 @@ fn output(face: &mut Face<'_>) -> Result<()> {
         })?;
     }
     for name in ["write-zeroes", "blocking-write-zeroes-and-flush"] {
-        face.at_once(&format!("[method]output-stream.{name}"), |mut cx, (stream, n): (Out, u64)| {
-            let zeroes = vec![0; n.min(WRITE_BYTES_MAX) as usize];
-            write(&mut cx, &stream, kwe_slice::of(&zeroes))?;
-            Ok((Stream::Ok(()),))
-        })?;
+        face.at_once(
+            &format!("[method]output-stream.{name}"),
+            |mut cx, (stream, n): (Out, u64)| {
+                let zeroes = vec![0; n.min(WRITE_BYTES_MAX) as usize];
+                write(&mut cx, &stream, kwe_slice::of(&zeroes))?;
+                Ok((Stream::Ok(()),))
+            },
+        )?;
     }
     for name in ["splice", "blocking-splice"] {
         face.at_once(
@@ -223,9 +232,8 @@ async fn sleep_for_first(
     };
     let mut now = 0;
     if first > 0 {
-        let asked = begin(cx.data(), |host, ctx, _: &mut ()| unsafe {
-            (host.sleep_until)(ctx, 0, first)
-        });
+        let asked =
+            begin(cx.data(), |host, ctx, _: &mut ()| unsafe { (host.sleep_until)(ctx, 0, first) });
         let again =
             move |host: &kwe_host, ctx, _: &mut ()| unsafe { (host.sleep_until)(ctx, 1, first) };
         finish(&mut cx, asked, again).await.map(Pinned::into_inner)?;
@@ -275,7 +283,9 @@ fn random(names: &mut Names, linker: &mut Linker<Host>) -> Result<()> {
         let mut face = wasi_face(linker, names, interface)?;
         face.at_once(bytes, move |mut cx, (n,): (u64,)| {
             if n > RANDOM_BYTES_MAX {
-                bail!("{interface}: {n} random bytes asked for at once; at most {RANDOM_BYTES_MAX}");
+                bail!(
+                    "{interface}: {n} random bytes asked for at once; at most {RANDOM_BYTES_MAX}"
+                );
             }
             let mut bytes = vec![0; n as usize];
             fill(&mut cx, &mut bytes, insecure)?;
@@ -309,7 +319,7 @@ fn resource<T: 'static>(face: &mut Face<'_>, name: &str) -> Result<()> {
     face.instance().resource(name, ResourceType::host::<T>(), |_, _| Ok(()))
 }
 
-// ------------------------------------------------------------------------------------------------- refusals
+// -------------------------------------------------------------------------------------------------
 
 /// What a function without a type of its own answers.
 #[derive(Clone, Copy)]
@@ -327,12 +337,16 @@ enum Answer {
 fn refusals(names: &mut Names, linker: &mut Linker<Host>) -> Result<()> {
     use Answer::{Code, Empty, None};
 
-    refuse(linker, names, "cli/environment", &[
-        ("get-environment", Empty),
-        ("get-arguments", Empty),
-        ("initial-cwd", None),
-    ])?;
-    resource::<TerminalInput>(&mut wasi_face(linker, names, "cli/terminal-input")?, "terminal-input")?;
+    refuse(
+        linker,
+        names,
+        "cli/environment",
+        &[("get-environment", Empty), ("get-arguments", Empty), ("initial-cwd", None)],
+    )?;
+    resource::<TerminalInput>(
+        &mut wasi_face(linker, names, "cli/terminal-input")?,
+        "terminal-input",
+    )?;
     resource::<TerminalOutput>(
         &mut wasi_face(linker, names, "cli/terminal-output")?,
         "terminal-output",
@@ -346,40 +360,53 @@ fn refusals(names: &mut Names, linker: &mut Linker<Host>) -> Result<()> {
     resource::<DirectoryEntryStream>(&mut files, "directory-entry-stream")?;
     refuse(linker, names, "filesystem/types", &[("filesystem-error-code", None)])?;
     refuse_methods(linker, names, "filesystem/types", "descriptor", DESCRIPTOR)?;
-    refuse_methods(linker, names, "filesystem/types", "directory-entry-stream", &[
-        "read-directory-entry",
-    ])?;
+    refuse_methods(
+        linker,
+        names,
+        "filesystem/types",
+        "directory-entry-stream",
+        &["read-directory-entry"],
+    )?;
     refuse(linker, names, "filesystem/preopens", &[("get-directories", Empty)])?;
 
     let mut network = wasi_face(linker, names, "sockets/network")?;
     resource::<Network>(&mut network, "network")?;
     refuse(linker, names, "sockets/network", &[("network-error-code", None)])?;
     let mut instance_network = wasi_face(linker, names, "sockets/instance-network")?;
-    instance_network.at_once("instance-network", |_, (): ()| Ok((Resource::<Network>::new_own(0),)))?;
+    instance_network
+        .at_once("instance-network", |_, (): ()| Ok((Resource::<Network>::new_own(0),)))?;
 
     let mut lookup = wasi_face(linker, names, "sockets/ip-name-lookup")?;
     resource::<ResolveAddressStream>(&mut lookup, "resolve-address-stream")?;
     let denied = Code("access-denied");
     refuse(linker, names, "sockets/ip-name-lookup", &[("resolve-addresses", denied)])?;
-    refuse_methods(linker, names, "sockets/ip-name-lookup", "resolve-address-stream", &[
-        "resolve-next-address",
-        "subscribe",
-    ])?;
+    refuse_methods(
+        linker,
+        names,
+        "sockets/ip-name-lookup",
+        "resolve-address-stream",
+        &["resolve-next-address", "subscribe"],
+    )?;
 
     let mut udp = wasi_face(linker, names, "sockets/udp")?;
     resource::<UdpSocket>(&mut udp, "udp-socket")?;
     resource::<IncomingDatagramStream>(&mut udp, "incoming-datagram-stream")?;
     resource::<OutgoingDatagramStream>(&mut udp, "outgoing-datagram-stream")?;
     refuse_methods(linker, names, "sockets/udp", "udp-socket", UDP_SOCKET)?;
-    refuse_methods(linker, names, "sockets/udp", "incoming-datagram-stream", &[
-        "receive",
-        "subscribe",
-    ])?;
-    refuse_methods(linker, names, "sockets/udp", "outgoing-datagram-stream", &[
-        "check-send",
-        "send",
-        "subscribe",
-    ])?;
+    refuse_methods(
+        linker,
+        names,
+        "sockets/udp",
+        "incoming-datagram-stream",
+        &["receive", "subscribe"],
+    )?;
+    refuse_methods(
+        linker,
+        names,
+        "sockets/udp",
+        "outgoing-datagram-stream",
+        &["check-send", "send", "subscribe"],
+    )?;
     refuse(linker, names, "sockets/udp-create-socket", &[("create-udp-socket", denied)])?;
 
     let mut tcp = wasi_face(linker, names, "sockets/tcp")?;
@@ -417,7 +444,9 @@ fn refuse(
                 Answer::Empty => Val::List(Vec::new()),
                 Answer::None => Val::Option(Option::None),
                 Answer::Code(code) => Val::Result(Err(Some(Box::new(Val::Enum(code.into()))))),
-                Answer::Unreachable => bail!("{full} was called, but there is nothing to call it on"),
+                Answer::Unreachable => {
+                    bail!("{full} was called, but there is nothing to call it on")
+                }
             };
             Ok(())
         })?;

@@ -1,4 +1,5 @@
-//! Compiled code: once per content and engine (E-12), and never from a file that does not verify (E-13).
+//! Compiled code: once per content and engine (E-12), and never from a file that does not verify
+//! (E-13).
 
 mod support;
 
@@ -134,7 +135,8 @@ fn code_of_another_key_another_component_or_another_engine_is_foreign() {
 
 #[test]
 fn code_made_for_other_settings_is_stale_even_with_a_valid_tag() {
-    // An engine that copies memory images makes other code; its signed file is put where ours is looked for.
+    // An engine that copies memory images makes other code; its signed file is put where ours is
+    // looked for.
     let (ours, theirs) = (Folder::new("ours"), Folder::new("theirs"));
     assert_eq!(start(&ours.0, &KEY), (1, 0, 0));
     let dir = theirs.0.to_str().unwrap();
@@ -173,7 +175,8 @@ fn an_unwritable_cache_costs_a_compilation_not_the_start() {
     let node = Node::cached(&folder.0, &KEY);
     // A file where the directory of the code would have to be.
     let guest = component();
-    let current = fs::read_dir(&folder.0).unwrap().map(|e| e.unwrap().path()).find(|p| p.is_dir()).unwrap();
+    let current =
+        fs::read_dir(&folder.0).unwrap().map(|e| e.unwrap().path()).find(|p| p.is_dir()).unwrap();
     for byte in 0..=255 {
         fs::write(current.join(format!("{byte:02x}")), b"").unwrap();
     }

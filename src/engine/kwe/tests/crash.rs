@@ -1,4 +1,5 @@
-//! How processes end (E-10), what they cannot do to the node (E-17, E-18), and what is left afterwards.
+//! How processes end (E-10), what they cannot do to the node (E-17, E-18), and what is left
+//! afterwards.
 
 mod support;
 
@@ -42,7 +43,10 @@ fn traps_are_named_with_the_frames_that_led_there() {
 #[test]
 fn endless_recursion_is_a_stack_overflow_with_32_frames() {
     let node = Node::new();
-    let exit = ends(&node, r#"(func $deep (export "init") (param i32 i32) (call $deep (i32.const 1) (i32.const 2)))"#);
+    let exit = ends(
+        &node,
+        r#"(func $deep (export "init") (param i32 i32) (call $deep (i32.const 1) (i32.const 2)))"#,
+    );
     assert_eq!(exit.kind, EXIT_TRAPPED);
     assert!(exit.text.contains("call stack exhausted"), "{exit:?}");
     assert_eq!(exit.functions.len(), 32);
@@ -94,7 +98,8 @@ fn a_full_pool_is_a_limit_that_passes() {
         r#"(func (export "init") (param i32 i32) (call $receive (i32.const 1024)))"#,
     );
     let blocked = || Script { pending: [("receive", FOREVER)].into(), ..Default::default() };
-    let mut living: Vec<Process> = (0..3).map(|_| node.process_with(&guest, blocked(), 0)).collect();
+    let mut living: Vec<Process> =
+        (0..3).map(|_| node.process_with(&guest, blocked(), 0)).collect();
     for process in &mut living {
         assert_eq!(process.poll(), P_BLOCKED);
     }
@@ -117,7 +122,9 @@ fn panics_anywhere_end_the_process_and_nothing_else() {
         r#"(func (export "init") (param i32 i32)
             (call $print (i32.const 0) (i32.const 0) (i32.const 0)) (loop $l br $l))"#,
     );
-    for (place, name) in [(PANIC_IN_POLL, "poll"), (PANIC_IN_CALLBACK, "callback"), (PANIC_IN_TICK, "tick")] {
+    for (place, name) in
+        [(PANIC_IN_POLL, "poll"), (PANIC_IN_CALLBACK, "callback"), (PANIC_IN_TICK, "tick")]
+    {
         let mut process = node.process(&guest);
         unsafe { kwe_test_panic(process.handle, place) };
         let exit = process.run(&node);
@@ -149,7 +156,8 @@ fn a_process_may_be_polled_by_another_thread_each_time() {
 
 #[test]
 fn what_a_guest_can_ask_of_the_host_in_one_call_is_bounded() {
-    // 20 million capabilities of zero bytes each lie in 64 MiB only if they overlap; the lift is charged for each.
+    // 20 million capabilities of zero bytes each lie in 64 MiB only if they overlap; the lift is
+    // charged for each.
     let guest = guest(
         &format!(r#"(import "{NEWEST}" "save-capabilities" (func $save (param i32 i32)))"#),
         r#"(func (export "init") (param i32 i32)
@@ -192,6 +200,8 @@ fn the_engine_says_in_one_line_how_many_processes_it_takes_and_why() {
     let log = LOG.lock().unwrap();
     let lines: Vec<_> = log.iter().filter(|line| line.contains("asked=4000000000")).collect();
     assert_eq!(lines.len(), 1, "{log:?}");
-    assert!(lines[0].contains("mode=fast") && lines[0].contains(&format!("max_processes={taken} ")));
+    assert!(
+        lines[0].contains("mode=fast") && lines[0].contains(&format!("max_processes={taken} "))
+    );
     assert!(lines[0].contains("reason="));
 }

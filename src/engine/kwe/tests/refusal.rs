@@ -1,5 +1,5 @@
-//! Components that do not fit are refused before any guest code runs, with every reason named (E-4), and types are
-//! those of the WIT files (E-5).
+//! Components that do not fit are refused before any guest code runs, with every reason named
+//! (E-4), and types are those of the WIT files (E-5).
 
 mod support;
 
@@ -21,7 +21,11 @@ fn what_is_no_component_is_refused_as_such() {
     }
     let (code, _) = node.refusal(&vec![0; COMPONENT_BYTES_MAX + 1]);
     assert_eq!(code, E_LIMIT);
-    assert_eq!(node.refusal(&vec![0; COMPONENT_BYTES_MAX]).0, E_WASM, "at the limit it is looked at");
+    assert_eq!(
+        node.refusal(&vec![0; COMPONENT_BYTES_MAX]).0,
+        E_WASM,
+        "at the limit it is looked at"
+    );
 }
 
 #[test]
@@ -33,9 +37,8 @@ fn disabled_features_are_refused() {
 #[test]
 fn a_component_larger_than_the_pool_is_refused_as_a_limit() {
     let node = Node::new();
-    let (code, text) = node.refusal(&bare(
-        r#"(table 30000 funcref) (func (export "init") (param i32 i32))"#,
-    ));
+    let (code, text) =
+        node.refusal(&bare(r#"(table 30000 funcref) (func (export "init") (param i32 i32))"#));
     assert_eq!(code, E_LIMIT, "{text}");
 }
 
@@ -52,7 +55,10 @@ fn init_has_to_be_there_and_typed_as_every_world_says() {
     for (init, hint) in [
         ("", "has no `init`"),
         (r#"(func (export "init") (canon lift (core func $i "f")))"#, "differently typed"),
-        (r#"(func (export "init") (result u32) (canon lift (core func $i "g")))"#, "differently typed"),
+        (
+            r#"(func (export "init") (result u32) (canon lift (core func $i "g")))"#,
+            "differently typed",
+        ),
         (r#"(func (export "other") (canon lift (core func $i "f")))"#, "has no `init`"),
     ] {
         let (code, text) = node.refusal(&with_init(init));
@@ -83,7 +89,8 @@ fn every_import_that_does_not_fit_is_named_and_no_other() {
         (import "some:types/only@0.1.0" (instance (type $t' u32) (export "t" (type (eq $t'))))))"#;
     let (code, text) = node.refusal(&wat::parse_str(text).unwrap());
     assert_eq!(code, E_IMPORT);
-    let named: Vec<&str> = text.split_once("do not fit: ").expect("the list").1.split("; ").collect();
+    let named: Vec<&str> =
+        text.split_once("do not fit: ").expect("the list").1.split("; ").collect();
     assert_eq!(
         named,
         [
@@ -138,7 +145,10 @@ fn patch_versions_match_and_other_lines_do_not() {
 
 /// Bindings that Wasmtime generates from a WIT package, and a linker made with them.
 macro_rules! generated {
-    ($module:ident, $world:ident, $path:literal, $name:literal, $package:ident, [$($function:ident($($ty:ty),*) -> $ret:ty),* $(,)?], $grant:ty) => {
+    (
+        $module:ident, $world:ident, $path:literal, $name:literal, $package:ident,
+        [$($function:ident($($ty:ty),*) -> $ret:ty),* $(,)?], $grant:ty
+    ) => {
         mod $module {
             wasmtime::component::bindgen!({ path: $path, world: $name });
             use self::$package::process::standard::*;

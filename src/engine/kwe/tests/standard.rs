@@ -1,4 +1,5 @@
-//! Every import of `standard` in every version (E-2, E-3), suspension (E-7), kills (E-8), one copy and pinning (E-6).
+//! Every import of `standard` in every version (E-2, E-3), suspension (E-7), kills (E-8), one copy
+//! and pinning (E-6).
 
 mod support;
 
@@ -42,7 +43,8 @@ fn imports(dir: &str) -> Vec<Import> {
         .collect()
 }
 
-/// A guest that calls one import with "zero" in every argument: empty lists and texts, absent options.
+/// A guest that calls one import with "zero" in every argument: empty lists and texts, absent
+/// options.
 fn caller(dir: &str, world: &str, interface: &str, import: &Import) -> Vec<u8> {
     let last = import.params.len().wrapping_sub(1);
     let arguments: String = import
@@ -207,7 +209,8 @@ fn a_guest_is_killed_before_it_starts_while_it_starts_yields_and_spins() {
     assert_eq!(node.process_with(&in_init, script, 0).run(&node).kind, EXIT_KILLED, "by on_tick");
 }
 
-/// A guest that receives one message and prints its body; its allocator takes `spins` turns of a loop.
+/// A guest that receives one message and prints its body; its allocator takes `spins` turns of a
+/// loop.
 fn slow_reader(spins: u32) -> Vec<u8> {
     let core = format!(
         r#"(module
@@ -247,7 +250,11 @@ fn lowering_may_be_suspended_half_way_and_what_was_handed_out_stays() {
             _ => {}
         }
     }
-    assert!(yields_while_lowering > 2, "it yielded inside cabi_realloc ({yields_while_lowering}), ticks {}", process.script().ticks);
+    assert!(
+        yields_while_lowering > 2,
+        "it yielded inside cabi_realloc ({yields_while_lowering}), ticks {}",
+        process.script().ticks
+    );
     assert_eq!(process.exit().kind, EXIT_RETURNED);
     assert_eq!(process.script().prints, [body]);
 }
@@ -295,14 +302,17 @@ fn versions_can_be_imported_together() {
             (core instance $i (instantiate $m (with "" (instance {}))))
             (func (export "init") (param "our" string)
                 (canon lift (core func $i "init") (memory $i "memory") (realloc (func $i "cabi_realloc")))))"#,
-        each(|i, name| format!(r#"(import "{name}" (instance $s{i} (export "clear-state" (func))))"#)),
+        each(|i, name| format!(
+            r#"(import "{name}" (instance $s{i} (export "clear-state" (func))))"#
+        )),
         each(|i, _| format!(r#"(core func $c{i} (canon lower (func $s{i} "clear-state")))"#)),
         each(|i, _| format!(r#"(import "" "c{i}" (func $c{i}))"#)),
         each(|i, _| format!("call $c{i} ")),
         each(|i, _| format!(r#"(export "c{i}" (func $c{i}))"#)),
     );
     let node = Node::new();
-    let component = node.load(&wat::parse_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"))).unwrap();
+    let component =
+        node.load(&wat::parse_str(&text).unwrap_or_else(|e| panic!("{e}\n{text}"))).unwrap();
     assert_eq!(component.standard(), 15);
     let mut process = component.process(Script::default(), 0);
     assert_eq!(process.run(&node).kind, EXIT_RETURNED);
@@ -375,7 +385,9 @@ fn malformed_text_and_pointers_out_of_bounds_trap_the_guest() {
         ("(i32.const 0) (i32.const 16) (i32.const 4)", "utf-8"),
     ] {
         let guest = guest(
-            &format!(r#"(import "{NEWEST}" "print-to-terminal" (func $print (param i32 i32 i32)))"#),
+            &format!(
+                r#"(import "{NEWEST}" "print-to-terminal" (func $print (param i32 i32 i32)))"#
+            ),
             &format!(
                 r#"(func (export "init") (param i32 i32)
                     (i32.store (i32.const 16) (i32.const -1)) (call $print {arguments}))"#

@@ -5,7 +5,8 @@ mod support;
 use kwe::abi::*;
 use support::*;
 
-/// A preview-1 module made into a component the way tool chains do it, with the adapter of WASI 0.2.12.
+/// A preview-1 module made into a component the way tool chains do it, with the adapter of WASI
+/// 0.2.12.
 fn preview1(imports: &str, body: &str) -> Vec<u8> {
     let imports: String = imports
         .lines()
@@ -76,7 +77,9 @@ fn exit_reports_success_and_failure() {
     for (status, code) in [(0, 0), (3, 1)] {
         let guest = preview1(
             r#""proc_exit" (func $exit (param i32))"#,
-            &format!(r#"(func (export "init") (param i32 i32) (call $exit (i32.const {status})) unreachable)"#),
+            &format!(
+                r#"(func (export "init") (param i32 i32) (call $exit (i32.const {status})) unreachable)"#
+            ),
         );
         let mut process = node.process(&guest);
         let exit = process.run(&node);
@@ -170,19 +173,19 @@ fn clocks_and_random_bytes_come_from_the_host() {
     assert!(process.script().saw("wall") && process.script().saw("random"));
 }
 
-/// The world of the preview-1 adapter, which is the command line's set (K-224), as a component that imports all of it:
-/// everything is there and typed as WIT says, so that the only thing still missing is `init`.
+/// The world of the preview-1 adapter, which is the command line's set (K-224), as a component that
+/// imports all of it: everything is there and typed as WIT says, so that the only thing still
+/// missing is `init`.
 #[test]
 fn the_whole_command_line_set_links() {
     let adapter = wasi_preview1_component_adapter_provider::WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER;
     let (_, metadata) = wit_component::metadata::decode(adapter).unwrap();
     let (resolve, world) = (metadata.resolve, metadata.world);
-    let imported: Vec<String> = resolve.worlds[world]
-        .imports
-        .keys()
-        .map(|key| resolve.name_world_key(key))
-        .collect();
-    for interface in ["cli/exit", "cli/terminal-stderr", "filesystem/types", "io/streams", "sockets/tcp"] {
+    let imported: Vec<String> =
+        resolve.worlds[world].imports.keys().map(|key| resolve.name_world_key(key)).collect();
+    for interface in
+        ["cli/exit", "cli/terminal-stderr", "filesystem/types", "io/streams", "sockets/tcp"]
+    {
         let name = format!("wasi:{interface}@0.2.12");
         assert!(imported.contains(&name), "{name} in {imported:?}");
     }

@@ -1,4 +1,5 @@
-//! `perdure-componentize`: makes components that Perdure runs out of core Wasm modules and of component text.
+//! `perdure-componentize`: makes components that Perdure runs out of core Wasm modules and of
+//! component text.
 //!
 //! Separate from the node, so that the node links no compiler front end it does not use.
 
@@ -21,9 +22,10 @@ Usage:
   perdure-componentize CORE.wasm -o OUT.wasm [--wit PATH --world NAME]
   perdure-componentize text IN.wat -o OUT.wasm
 
-The first form wraps a core module. WASI preview 1 imports are served by an adapter that is built in; the module has to
-be a reactor (a library without `_start`). A module whose tool chain has not embedded its world needs --wit (a WIT file
-or the directory of its package) and --world. The second form translates a component written as text.
+The first form wraps a core module. WASI preview 1 imports are served by an adapter that is built
+in; the module has to be a reactor (a library without `_start`). A module whose tool chain has not
+embedded its world needs --wit (a WIT file or the directory of its package) and --world. The second
+form translates a component written as text.
 
 Options:
   -o, --output FILE   where the component goes; replaced only once it is complete
@@ -80,7 +82,10 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Asked> {
         let place = match argument.as_str() {
             "-h" | "--help" => return Ok(Asked::Show(USAGE.into())),
             "-V" | "--version" => {
-                return Ok(Asked::Show(format!("perdure-componentize {}\n", env!("CARGO_PKG_VERSION"))));
+                return Ok(Asked::Show(format!(
+                    "perdure-componentize {}\n",
+                    env!("CARGO_PKG_VERSION")
+                )));
             }
             "-o" | "--output" => &mut output,
             "--wit" if !text => &mut wit,
@@ -112,7 +117,8 @@ fn run(job: &Job) -> Result<()> {
             .with_context(|| format!("{name} is not well-formed text"))?
             .into_owned()
     } else {
-        wrap(bytes, job.world.as_ref()).with_context(|| format!("{name} cannot be made a component"))?
+        wrap(bytes, job.world.as_ref())
+            .with_context(|| format!("{name} cannot be made a component"))?
     };
     replace(&job.output, &component)
         .with_context(|| format!("{} cannot be written", job.output.display()))
@@ -131,7 +137,8 @@ fn wrap(mut module: Vec<u8>, world: Option<&(PathBuf, String)>) -> Result<Vec<u8
             .push_path(wit)
             .with_context(|| format!("the WIT in {} cannot be read", wit.display()))?;
         let world = resolve.select_world(&[package], Some(name)).with_context(|| {
-            let known: Vec<&str> = resolve.worlds.iter().map(|(_, world)| world.name.as_str()).collect();
+            let known: Vec<&str> =
+                resolve.worlds.iter().map(|(_, world)| world.name.as_str()).collect();
             format!("{} has no world {name}; it has {}", wit.display(), known.join(", "))
         })?;
         embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)?;
@@ -151,7 +158,8 @@ fn wrap(mut module: Vec<u8>, world: Option<&(PathBuf, String)>) -> Result<Vec<u8
         .context(hint)
 }
 
-/// Writes `bytes` under another name, then renames: whoever reads `path` sees the old file or the new one, whole.
+/// Writes `bytes` under another name, then renames: whoever reads `path` sees the old file or the
+/// new one, whole.
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let name = path.file_name().context("it names no file")?.to_string_lossy();
     let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));

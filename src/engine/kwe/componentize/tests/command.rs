@@ -54,7 +54,11 @@ const CORE: &str = r#"(module
     (func (export "init") (param i32 i32) call $clear (drop (call $random (i32.const 0) (i32.const 8)))))"#;
 
 fn wit() -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../../wit/hyperware-1.0.0").to_str().unwrap().into()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../../wit/hyperware-1.0.0")
+        .to_str()
+        .unwrap()
+        .into()
 }
 
 #[test]
@@ -87,13 +91,21 @@ fn failures_name_the_file_the_cause_and_the_cure_and_leave_the_output_alone() {
     let wit = wit();
     fails(&["/no/file.wasm", "-o", &out], 1, &["/no/file.wasm", "cannot be read"]);
     fails(&[&core, "-o", &out], 1, &["core.wasm", "--wit"]);
-    fails(&[&core, "-o", &out, "--wit", &wit, "--world", "none"], 1, &["no world none", "process-v1"]);
+    fails(
+        &[&core, "-o", &out, "--wit", &wit, "--world", "none"],
+        1,
+        &["no world none", "process-v1"],
+    );
     fails(&[&core, "-o", &out, "--wit", "/no/wit", "--world", "none"], 1, &["/no/wit"]);
     let text = folder.file("bad.wat", b"(component");
     fails(&["text", &text, "-o", &out], 1, &["bad.wat"]);
     fails(&[&text, "-o", &out], 1, &["no Wasm module"]);
     assert_eq!(fs::read(&out).unwrap(), b"before");
-    fails(&["text", &folder.file("in.wat", b"(component)"), "-o", "/no/dir/out.wasm"], 1, &["/no/dir"]);
+    fails(
+        &["text", &folder.file("in.wat", b"(component)"), "-o", "/no/dir/out.wasm"],
+        1,
+        &["/no/dir"],
+    );
 }
 
 #[test]
@@ -105,5 +117,7 @@ fn wrong_usage_is_status_2_and_help_is_0() {
     fails(&["a.wasm", "-o", "c", "--wit", "w"], 2, &["go together"]);
     fails(&["--what"], 2, &["--what"]);
     let help = run(&["--help"]);
-    assert!(help.status.success() && String::from_utf8(help.stdout).unwrap().contains("Exit status"));
+    assert!(
+        help.status.success() && String::from_utf8(help.stdout).unwrap().contains("Exit status")
+    );
 }

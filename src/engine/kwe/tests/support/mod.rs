@@ -1,4 +1,5 @@
-//! What the tests of the bridge share: an engine, scripted answers to every callback, and guests made from text.
+//! What the tests of the bridge share: an engine, scripted answers to every callback, and guests
+//! made from text.
 #![allow(dead_code)] // Each test program uses its part.
 
 use std::collections::{HashMap, VecDeque};
@@ -181,7 +182,12 @@ extern "C" fn receive(ctx: Ctx, again: c_int, out: *mut kwe_recv) -> c_int {
     }
     answer
 }
-extern "C" fn send_and_await(ctx: Ctx, again: c_int, send: *const kwe_send, out: *mut kwe_recv) -> c_int {
+extern "C" fn send_and_await(
+    ctx: Ctx,
+    again: c_int,
+    send: *const kwe_send,
+    out: *mut kwe_recv,
+) -> c_int {
     assert_eq!(send.is_null(), again == 1, "arguments come with the first call only");
     let answer = script(ctx).begin("send_and_await", again);
     if answer == READY {
@@ -228,7 +234,13 @@ extern "C" fn spawn(
     unsafe { (*out, *error) = (script(ctx).address().id, SPAWN_OK) };
     answer
 }
-extern "C" fn change_caps(ctx: Ctx, again: c_int, drop: c_int, _: *const kwe_cap, _: usize) -> c_int {
+extern "C" fn change_caps(
+    ctx: Ctx,
+    again: c_int,
+    drop: c_int,
+    _: *const kwe_cap,
+    _: usize,
+) -> c_int {
     script(ctx).begin(if drop == 1 { "drop_caps" } else { "save_caps" }, again)
 }
 extern "C" fn our_caps(ctx: Ctx, again: c_int, _: *mut *const kwe_cap, _: *mut usize) -> c_int {
@@ -344,7 +356,8 @@ impl Node {
     }
 
     pub fn stats(&self) -> kwe_stats {
-        let mut stats = kwe_stats { struct_size: size_of::<kwe_stats>() as u32, ..Default::default() };
+        let mut stats =
+            kwe_stats { struct_size: size_of::<kwe_stats>() as u32, ..Default::default() };
         unsafe { kwe_engine_stats(self.engine, &mut stats) };
         stats
     }
@@ -439,7 +452,15 @@ impl Component {
         };
         let (mut handle, our) = (null_mut(), kwe_slice::of(b"fake.os@guest:tests:sys"));
         let made = unsafe {
-            kwe_process_new(self.0, script as u64, script.cast(), our, &limits, &mut handle, null_mut())
+            kwe_process_new(
+                self.0,
+                script as u64,
+                script.cast(),
+                our,
+                &limits,
+                &mut handle,
+                null_mut(),
+            )
         };
         assert_eq!(made, OK);
         Process { handle, script }
@@ -480,7 +501,8 @@ impl Process {
     }
 
     pub fn memory_bytes(&self) -> u64 {
-        let mut usage = kwe_usage { struct_size: size_of::<kwe_usage>() as u32, ..Default::default() };
+        let mut usage =
+            kwe_usage { struct_size: size_of::<kwe_usage>() as u32, ..Default::default() };
         unsafe { kwe_process_usage(self.handle, &mut usage) };
         usage.memory_bytes
     }
@@ -520,7 +542,7 @@ impl Drop for Process {
     }
 }
 
-// ------------------------------------------------------------------------------------------------------- guests
+// -------------------------------------------------------------------------------------------------
 
 /// The tree's WIT packages.
 pub fn wit(dir: &str) -> PathBuf {
@@ -529,7 +551,8 @@ pub fn wit(dir: &str) -> PathBuf {
 
 /// A component around a core module in text, of the world of one version.
 ///
-/// The module has to export `memory`, `cabi_realloc` and `init`; `bump` below gives it the first two.
+/// The module has to export `memory`, `cabi_realloc` and `init`; `bump` below gives it the first
+/// two.
 pub fn guest_of(dir: &str, world: &str, core: &str) -> Vec<u8> {
     let mut resolve = wit_parser::Resolve::default();
     let (package, _) = resolve.push_path(wit(dir)).expect("the WIT of the tree");
@@ -566,7 +589,8 @@ pub fn module(imports: &str, body: &str) -> String {
     )
 }
 
-/// A component in text without any import, whose `init` runs `body` (a core module's items; `init` takes two `i32`).
+/// A component in text without any import, whose `init` runs `body` (a core module's items; `init`
+/// takes two `i32`).
 pub fn bare(body: &str) -> Vec<u8> {
     let text = format!(
         r#"(component
