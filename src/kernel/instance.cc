@@ -46,7 +46,7 @@ Instance::~Instance() {
         worker_.deadlines().disarm(*outstanding);
     }
     // Places of what was asked but not yet answered, and of an outcome nobody will read (invariant 1).
-    process_.room.release(outstanding_.size(), 0);
+    process_.room.forget_outcomes(outstanding_.size());
     if (awaited_ != nullptr) {
         process_.room.release(1, awaited_->counted_bytes());
     }

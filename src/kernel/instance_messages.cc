@@ -100,7 +100,7 @@ void Instance::refuse(std::uint64_t id, SequenceNumber seen) {
 
 void Instance::take_outcome(std::unique_ptr<Envelope> envelope) {
     process_.counters.outstanding.store(outstanding_.size(), std::memory_order_relaxed);
-    process_.room.take_always(0, envelope->counted_bytes());
+    process_.room.take_outcome(envelope->counted_bytes());
     envelope->target = {};
     if (awaiting_ && *awaiting_ == envelope->id) {
         awaited_ = std::move(envelope);

@@ -117,9 +117,11 @@ Instance::Sent Instance::send_one(const SendView& send, SendPurpose purpose) {
     envelope->target = route.process;
     const Room room = route.process->room.reserve(envelope->counted_bytes());
     if (room == Room::Refused) {
-        kernel_.note_refused(*route.process);
-        if (expects) {
-            const MailboxRoom& full = route.process->room;
+        const MailboxRoom& full = route.process->room;
+        sent.past_half = full.past_half();  // Also whoever floods a full mailbox lets its reader run.
+        if (!expects) {
+            kernel_.note_refused(*route.process);
+        } else {
             fail(sent.id, SendErrorKind::Timeout,
                  make_refusal_mark(kernel_.own_node(),
                                    FullMailbox{route.party->address, full.messages(), full.bytes()}));
@@ -216,8 +218,9 @@ CallStatus Instance::send_response(const ResponseView& response, const std::opti
         envelope->blob = inheritable_;
     }
     envelope->seen = seen();
-    worker_.deliver_response(std::move(envelope), *prompt_->reply_to);
-    return CallStatus::Ready;
+    const Room room = worker_.deliver_response(std::move(envelope), *prompt_->reply_to);
+    end_slice_ = end_slice_ || room == Room::PastHalf;
+    return end_slice_ ? CallStatus::Pending : CallStatus::Ready;
 }
 
 }  // namespace perdure::kernel

@@ -9,13 +9,28 @@ namespace perdure::kernel {
 Room MailboxRoom::reserve(std::size_t bytes) {
     const std::uint64_t messages = messages_.fetch_add(1, std::memory_order_relaxed) + 1;
     const std::uint64_t total = bytes_.fetch_add(bytes, std::memory_order_relaxed) + bytes;
-    const bool alone = messages == 1;
+    const bool alone = messages <= 1 + outcomes_.load(std::memory_order_relaxed);
     if (messages > limits_.messages_max || (total > limits_.bytes_max && !alone)) {
         release(1, bytes);
         return Room::Refused;
     }
-    const bool past_half = messages > limits_.messages_max / 2 || total > limits_.bytes_max / 2;
-    return past_half ? Room::PastHalf : Room::Ample;
+    return past_half() ? Room::PastHalf : Room::Ample;
+}
+
+void MailboxRoom::reserve_outcome() {
+    // This order, and the opposite one when they end: a look in between sees too many outcomes, never too few.
+    outcomes_.fetch_add(1, std::memory_order_relaxed);
+    messages_.fetch_add(1, std::memory_order_relaxed);
+}
+
+void MailboxRoom::take_outcome(std::size_t bytes) {
+    bytes_.fetch_add(bytes, std::memory_order_relaxed);
+    outcomes_.fetch_sub(1, std::memory_order_relaxed);
+}
+
+void MailboxRoom::forget_outcomes(std::uint64_t count) {
+    release(count, 0);
+    outcomes_.fetch_sub(count, std::memory_order_relaxed);
 }
 
 void MailboxRoom::take_always(std::uint64_t messages, std::size_t bytes) {

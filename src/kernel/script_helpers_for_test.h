@@ -177,8 +177,9 @@ protected:
         waiting_.emplace_back(name);
         names_.emplace(name);
     }
-    /// Everybody may message everybody.
+    /// Everybody who has not ended may message everybody.
     void connect() {
+        std::erase_if(names_, [&](const std::string& name) { return !world.status(id_of(name)); });
         for (const std::string& left : names_) {
             for (const std::string& right : names_) {
                 world.grant_messaging(id_of(left), id_of(right));

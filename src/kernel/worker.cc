@@ -171,14 +171,16 @@ void Worker::deliver(std::unique_ptr<Envelope> envelope) {
     }
 }
 
-void Worker::deliver_response(std::unique_ptr<Envelope> envelope, const Party& to) {
+Room Worker::deliver_response(std::unique_ptr<Envelope> envelope, const Party& to) {
     const TableEntry* entry = table().find(to.hash, view_of(to.address));
     if (entry == nullptr) {
         kernel_.trace_drop("response_target_gone", *envelope);
-        return;
+        return Room::Ample;
     }
+    const Room room = entry->process->room.past_half() ? Room::PastHalf : Room::Ample;
     envelope->target = entry->process;
     deliver(std::move(envelope));
+    return room;
 }
 
 void Worker::arrive(std::unique_ptr<Envelope> envelope) {

@@ -71,8 +71,9 @@ public:
 
     /// Hands `envelope`, whose room in its target's mailbox is reserved, to its target's worker.
     void deliver(std::unique_ptr<Envelope> envelope);
-    /// Sends a Response to where its Request wants it; without such a process it is dropped.
-    void deliver_response(std::unique_ptr<Envelope> envelope, const Party& to);
+    /// Sends a Response to where its Request wants it; without such a process it is dropped. It is never refused;
+    /// PastHalf tells that its target's mailbox is (K-83).
+    Room deliver_response(std::unique_ptr<Envelope> envelope, const Party& to);
     /// A message reached this worker, the one of its target.
     void arrive(std::unique_ptr<Envelope> envelope);
 
