@@ -10,6 +10,8 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 else()
     # The thread annotations of Guarded are checked by clang only.
     add_compile_options(-Wno-unused-command-line-argument)
+    # libstdc++ 12 itself uses what it deprecates (std::stable_sort).
+    add_compile_options(-Wno-deprecated-declarations)
     add_link_options(-fuse-ld=mold)
 endif()
 

@@ -6,6 +6,12 @@ set(KWE_LIB ${CMAKE_BINARY_DIR}/libkwe.a)
 add_library(perdure_engine_mock STATIC ${CMAKE_SOURCE_DIR}/src/engine/engine.cc ${CMAKE_SOURCE_DIR}/src/engine/mock.cc)
 target_link_libraries(perdure_engine_mock PUBLIC perdure_kernel)
 
+# A whole kernel for tests, on whichever engine the program links; with scripts only on the mock.
+add_library(perdure_kernel_world STATIC ${CMAKE_SOURCE_DIR}/src/testing/kernel_world.cc)
+target_link_libraries(perdure_kernel_world PUBLIC perdure_testing)
+add_library(perdure_scripted_world STATIC ${CMAKE_SOURCE_DIR}/src/testing/kernel_world_scripts.cc)
+target_link_libraries(perdure_scripted_world PUBLIC perdure_kernel_world perdure_engine_mock)
+
 if(KERNEL_WASM STREQUAL "ON")
     find_program(CARGO cargo REQUIRED)
     file(GLOB_RECURSE KWE_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/engine/kwe/*.rs
@@ -23,6 +29,6 @@ if(KERNEL_WASM STREQUAL "ON")
     add_dependencies(kwe kwe_build)
     target_link_libraries(kwe INTERFACE ${KWE_LIB})
 
-    perdure_room(engine LINKS perdure_kernel kwe EXCLUDE mock.cc)
+    perdure_room(engine LINKS perdure_kernel kwe EXCLUDE mock.cc mock_test.cc)
     add_dependencies(perdure_engine kwe_build)
 endif()

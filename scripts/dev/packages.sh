@@ -7,7 +7,7 @@
 packages_build=(
     ca-certificates git g++ cmake ninja-build pkg-config ccache mold
     librocksdb-dev libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libyaml-cpp-dev libcli11-dev
-    libspdlog-dev libfmt-dev libsodium-dev libgtest-dev libgmock-dev
+    libspdlog-dev libfmt-dev libsodium-dev libsqlite3-dev libgtest-dev libgmock-dev
 )
 packages_rust=(rustc-web cargo-web)
 packages_guests_cpp=(clang lld wasi-libc libclang-rt-14-dev-wasm32 libc++-14-dev-wasm32 libc++abi-14-dev-wasm32)
@@ -15,7 +15,7 @@ packages_guests_rust=(rustc-web cargo-web rust-web-src libllvm22 wasi-libc lld)
 packages_fuzz=(clang-19 libclang-rt-19-dev llvm-19)
 packages_format=(clang-format-19)
 packages_tidy=(clang-19 clang-tidy-19)
-packages_bench=(libbenchmark-dev erlang-base)
+packages_bench=(erlang-base)  # the peer that some figures are compared with
 
 rust_minor_least=95  # rustc 1.95, as src/engine/kwe/Cargo.toml asks
 

@@ -28,4 +28,8 @@ SharedBytes encode_timer_request(const TimerRequest& request) {
     return SharedBytes(std::string_view("\"Debug\""));
 }
 
+SharedBytes encode_too_many_timers() {
+    return SharedBytes(Json::object({{"Err", "TooManyTimers"}}).to_text());
+}
+
 }  // namespace perdure

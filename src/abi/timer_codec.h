@@ -1,6 +1,6 @@
 #pragma once
 
-/// Bodies of `timer:distro:sys` (K-207 to K-209). The answer to SetTimer has an empty body.
+/// Bodies of `timer:distro:sys` (K-207 to K-209). The answer to SetTimer has an empty body, unless the timer was not set.
 
 #include <cstdint>
 #include <variant>
@@ -23,5 +23,8 @@ using TimerRequest = std::variant<timer_request::SetTimer, timer_request::Debug>
 /// Errors: InvalidInput or Overloaded; print it at level 1 and answer nothing (K-209).
 Result<TimerRequest> decode_timer_request(ByteView body);
 SharedBytes encode_timer_request(const TimerRequest& request);
+
+/// `{"Err":"TooManyTimers"}`, the answer to a SetTimer above the sender's bound (M-TMR-7).
+SharedBytes encode_too_many_timers();
 
 }  // namespace perdure

@@ -11,7 +11,8 @@ namespace perdure::cli {
 namespace {
 
 constexpr const char* kHomeHelp =
-    "Directory of the node; default: $PERDURE_HOME, else $HOME/.perdure";
+    "Directory of the node; default: $PERDURE_HOME, else $XDG_DATA_HOME/perdure, "
+    "else $HOME/.local/share/perdure";
 
 /// CLI11's parser with our verbs, writing into one Invocation.
 class Parser {

@@ -18,7 +18,7 @@ struct Home {
     std::string origin;
 };
 
-/// `--home`, else `$PERDURE_HOME`, else `$HOME/.perdure`.
+/// `--home`, else `$PERDURE_HOME`, else `$XDG_DATA_HOME/perdure`, else `$HOME/.local/share/perdure` (M-DSK-6).
 Result<Home> find_home(const CliContext& context, const Invocation& invocation) {
     const auto variable = [&](const char* name) {
         const auto found = context.environment.find(name);
@@ -33,8 +33,13 @@ Result<Home> find_home(const CliContext& context, const Invocation& invocation) 
     if (const std::string home = variable("PERDURE_HOME"); !home.empty()) {
         return Home{make_absolute(home, context.working_directory), "environment PERDURE_HOME"};
     }
+    // A relative one does not count, as the XDG base directory specification has it.
+    if (const std::string data = variable("XDG_DATA_HOME"); data.starts_with('/')) {
+        return Home{make_absolute(data + "/perdure", context.working_directory), "default"};
+    }
     if (const std::string home = variable("HOME"); !home.empty()) {
-        return Home{make_absolute(home + "/.perdure", context.working_directory), "default"};
+        return Home{make_absolute(home + "/.local/share/perdure", context.working_directory),
+                    "default"};
     }
     return Error(ErrorCode::InvalidInput, "no home: give --home DIR, or set PERDURE_HOME or HOME");
 }

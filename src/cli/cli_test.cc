@@ -405,7 +405,13 @@ TEST_F(CliTest, RunWithBadSettingsOrPackagesEndsWithStatus2) {
 
 TEST_F(CliTest, TheHomeIsChosenByFlagVariableAndUser) {
     EXPECT_EQ(plain({"run"}), 42);
-    EXPECT_EQ(ran->settings.values.home, home + "/user/.perdure");
+    EXPECT_EQ(ran->settings.values.home, home + "/user/.local/share/perdure");
+    environment["XDG_DATA_HOME"] = "relative";
+    EXPECT_EQ(plain({"run"}), 42);
+    EXPECT_EQ(ran->settings.values.home, home + "/user/.local/share/perdure");
+    environment["XDG_DATA_HOME"] = home + "/data";
+    EXPECT_EQ(plain({"run"}), 42);
+    EXPECT_EQ(ran->settings.values.home, home + "/data/perdure");
     environment["PERDURE_HOME"] = "relative";
     EXPECT_EQ(plain({"run"}), 42);
     EXPECT_EQ(ran->settings.values.home, home + "/relative");

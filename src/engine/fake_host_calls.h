@@ -25,7 +25,8 @@ class FakeHostCalls final : public kernel::HostCalls {
 public:
     std::vector<std::string> seen;  ///< Names of the calls, in order; repeated ones end in `+`.
     std::map<std::string, int> pending;  ///< How often a call answers Pending first.
-    std::string faulting, throwing;      ///< The call that faults; the one that throws.
+    static constexpr const char* kEveryCall = "*";
+    std::string faulting, throwing;  ///< The call that faults (or kEveryCall); the one that throws.
     kernel::TickDecision decision = kernel::TickDecision::Yield;
     std::atomic<int> ticks{0};
     std::vector<std::string> prints;
@@ -165,7 +166,7 @@ private:
         if (name == throwing) {
             throw std::runtime_error("from " + name);
         }
-        if (name == faulting) {
+        if (name == faulting || faulting == kEveryCall) {
             return kernel::CallStatus::Fault;
         }
         return pending[name]-- > 0 ? kernel::CallStatus::Pending : kernel::CallStatus::Ready;

@@ -9,7 +9,6 @@ namespace perdure::kernel {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 std::string line_of(bool has, const std::optional<mock::Blob>& current,
                     const std::optional<mock::Blob>& last) {
@@ -44,15 +43,15 @@ TEST_P(Blobs, CK29_ABlobIsReadAsOftenAsOneLikes) {
     add("b", shows_blobs("b"));
     add("a", sends_then_listens("a", {with_blob(tell("b", "x"), "bytes", "text/plain")}));
     go();
-    EXPECT_THAT(of("b"), ElementsAre("no, none, none",
-                                     "has, bytes (text/plain), bytes (text/plain)"));
+    EXPECT_THAT(of("b"),
+                ElementsAre("no, none, none", "has, bytes (text/plain), bytes (text/plain)"));
 }
 
 TEST_P(Blobs, NoMimeAndAnEmptyMimeDifferAndAnEmptyBlobIsABlob) {
     add("b", shows_blobs("b"));
-    add("a", sends_then_listens("a", {with_blob(tell("b", "x"), "bytes"),
-                                      with_blob(tell("b", "x"), "bytes", ""),
-                                      with_blob(tell("b", "x"), "")}));
+    add("a", sends_then_listens(
+                 "a", {with_blob(tell("b", "x"), "bytes"), with_blob(tell("b", "x"), "bytes", ""),
+                       with_blob(tell("b", "x"), "")}));
     go();
     EXPECT_THAT(of("b"), ElementsAre("no, none, none", "has, bytes, bytes",
                                      "has, bytes (), bytes ()", "has, , "));
@@ -76,8 +75,8 @@ TEST_P(Blobs, CK32_AnInheritingRequestCarriesTheBlobOn) {
     add("b", forwards("b", {inheriting(tell("c", "on"))}));
     add("a", sends_then_listens("a", {with_blob(tell("b", "x"), "of a", "text/plain")}));
     go();
-    EXPECT_THAT(of("c"), ElementsAre("no, none, none",
-                                     "has, of a (text/plain), of a (text/plain)"));
+    EXPECT_THAT(of("c"),
+                ElementsAre("no, none, none", "has, of a (text/plain), of a (text/plain)"));
 }
 
 TEST_P(Blobs, CK33_AGivenBlobWinsOverTheInheritedOneAlsoWhenEmpty) {
@@ -104,8 +103,8 @@ TEST_P(Blobs, CK34_AnInheritedBlobIsNeitherCopiedNorShownToTheGuestOnItsWay) {
     const std::uint64_t memory = world.status(id_of("b"))->memory_bytes;
     Blob blob;
     blob.bytes = SharedBytes::make(kSize, [](auto) {});
-    const auto sent = world.kernel().send(probe, KernelWorld::full_address(id_of("b")), Request{},
-                                          blob, {});
+    const auto sent =
+        world.kernel().send(probe, KernelWorld::full_address(id_of("b")), Request{}, blob, {});
     ASSERT_TRUE(sent.has_value());
     world.settle();
     ASSERT_EQ(probe.requests.size(), 1U);
@@ -238,8 +237,8 @@ TEST_P(Blobs, CK39_StateAndSpawnLeaveTheBlobsAlone) {
         const auto last = co_await api.last_blob();
         note("b", line_of(has, current, last));
     });
-    add("a", sends_then_listens("a", {with_blob(tell("b", "x"), "1"),
-                                      with_blob(tell("b", "y"), "2")}));
+    add("a",
+        sends_then_listens("a", {with_blob(tell("b", "x"), "1"), with_blob(tell("b", "y"), "2")}));
     go();
     EXPECT_THAT(of("b"), ElementsAre("has, 2, 2"));
 }
@@ -273,15 +272,18 @@ TEST_P(Blobs, CK41_GetBlobOfTheOldInterfacesGivesTheCurrentMessagesBlobOnly) {
         const std::string name = "b" + std::to_string(standard);
         KernelWorld::Guest guest;
         guest.standard = standard;
-        add(name, [this, name](mock::Api& api) -> mock::Script {
-            for (;;) {
-                co_await api.receive();
-                const auto got = co_await api.get_blob();
-                note(name, describe(got));
-            }
-        }, guest);
-        add("a" + name, sends_then_listens("a" + name, {with_blob(tell(name, "x"), "b"),
-                                                        tell(name, "y")}));
+        add(
+            name,
+            [this, name](mock::Api& api) -> mock::Script {
+                for (;;) {
+                    co_await api.receive();
+                    const auto got = co_await api.get_blob();
+                    note(name, describe(got));
+                }
+            },
+            guest);
+        add("a" + name,
+            sends_then_listens("a" + name, {with_blob(tell(name, "x"), "b"), tell(name, "y")}));
         go();
         EXPECT_THAT(of(name), ElementsAre("b", "none"));
     }

@@ -8,9 +8,7 @@
 namespace perdure::kernel {
 namespace {
 
-using ::testing::Contains;
 using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
 class Inheriting : public Scenario {

@@ -81,6 +81,8 @@ public:
     Result<void> start();
 
     Guest& guest() { return *guest_; }
+    /// Hands the guest out for its deletion, which calls nothing back and may come after the instance's end.
+    std::unique_ptr<Guest> release_guest() { return std::move(guest_); }
     bool started() const { return guest_ != nullptr; }
     std::uint64_t number() const { return number_; }
     SequenceNumber seen() const { return causality_.seen(); }

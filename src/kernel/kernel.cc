@@ -1,5 +1,7 @@
 #include "kernel/kernel.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -82,7 +84,10 @@ void Kernel::start(Threads threads) {
     if (threads == Threads::Real) {
         running_ = true;
         for (auto& worker : workers_) {
-            threads_.emplace_back([&worker = *worker] { worker.run(); });
+            threads_.emplace_back([&worker = *worker] {
+                pthread_setname_np(pthread_self(), "worker");
+                worker.run();
+            });
         }
     }
     for (Ref<Process>& process : std::exchange(booted_, {})) {
@@ -254,7 +259,7 @@ void Kernel::note_denial(const Party& sender, const Party& target, const Capabil
     {
         auto logged = denials_logged_.lock();
         if (logged->size() >= options_.limits.denials_logged_max ||
-            !logged->insert(sender.printed + " " + to_string(missing)).second) {
+            !logged->insert(sender.printed + " " + target.printed + " " + to_string(missing)).second) {
             return;
         }
     }

@@ -93,7 +93,8 @@ struct ProcessStatus {
     bool is_module = false;
     OnExit::Kind on_exit = OnExit::Kind::None;
     std::uint32_t worker = 0;
-    std::uint64_t starts = 0, crashes = 0, cpu_ns = 0, memory_bytes = 0, state_bytes = 0, seen = 0;
+    std::uint64_t starts = 0, crashes = 0, cpu_ns = 0, memory_bytes = 0, seen = 0;
+    std::uint64_t state_bytes = kStateBytesUnknown;
     std::uint64_t mailbox_messages = 0, mailbox_bytes = 0, outstanding = 0, refused = 0;
 };
 
@@ -129,7 +130,7 @@ public:
     void load_code(SharedBytes wasm, ContentHash hash, CodeDone done);
 
     /// K-127. Errors: InvalidInput (unsafe or reserved id), AlreadyExists. On error nothing has changed. The number is that
-    /// of the entry; of a process that is not stored, what its absence before depends on.
+    /// of the entry; of a process that is not stored, that of the last entry made for its id (K-265 (5)).
     Result<SequenceNumber> initialise(NewProcess process);
     /// All of them or none, in one entry together with what `change` holds already (a package's record, for example).
     Result<SequenceNumber> initialise(std::vector<NewProcess> processes, Entry change);
@@ -170,6 +171,7 @@ public:
     const Clock& clock() const { return parts_.clock; }
     Journal& journal() { return parts_.journal; }
     Engine& engine() { return parts_.engine; }
+    Executor& blocking() { return parts_.blocking; }
     Terminal& terminal() { return parts_.terminal; }
     const Log& log() const { return parts_.log; }
     ProcessTable& table() { return table_; }
@@ -179,7 +181,7 @@ public:
 
     /// A print of `kernel:distro:sys`.
     void print(std::uint8_t level, std::string text, SequenceNumber seen);
-    /// Counts a denied message and logs its pair once (K-242).
+    /// Counts a denied message and logs sender, target and missing capability once (K-242).
     void note_denial(const Party& sender, const Party& target, const Capability& missing, SequenceNumber seen);
     /// Counts a refused message and logs at most once per target and minute (K-83).
     void note_refused(Process& target);
@@ -211,6 +213,8 @@ private:
     std::vector<TableEntry> revoke_issued(const ProcessTable::Writer& writer, const Address& issuer, Entry& change);
     /// Takes a dormant process out of the store; nothing if there is none of this id.
     std::optional<SequenceNumber> remove_dormant(const ProcessId& id, Worker::Revoke revoke);
+    /// Keeps the number of the removal of `id` at least until it is durable.
+    void note_freed(const ProcessId& id, SequenceNumber number);
     OnExitChange put_on_exit(ProcessTable::Writer& writer, TableEntry entry, OnExit on_exit);
     void load_stored_code(std::vector<StoredProcess>& found);
     void enter_stored(const ProcessId& id, const ProcessRecord& record, std::shared_ptr<const Code> code,
@@ -230,6 +234,10 @@ private:
     /// What stored processes hold whose code could not be loaded at boot. They are not in the table, but their records
     /// stay for the next boot or a new initialisation (K-167). Only while a table writer lives.
     std::unordered_map<ProcessId, std::vector<CapabilityRecord>> dormant_;
+    /// Removed ids and what their removal depends on; looked through when it has grown. Only while a table writer lives.
+    static constexpr std::size_t kFreedKept = 1'024;
+    std::unordered_map<ProcessId, SequenceNumber> freed_;
+    std::size_t freed_looked_through_at_ = kFreedKept;
     std::vector<Ref<Process>> booted_;
     std::vector<Ref<Process>> modules_;
     Guarded<std::unordered_set<std::string>> denials_logged_;

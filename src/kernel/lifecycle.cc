@@ -82,10 +82,13 @@ Result<SequenceNumber> Kernel::initialise(std::vector<NewProcess> processes, Ent
     for (NewProcess& process : processes) {
         enter(writer, std::move(process), change, entries);
     }
-    const bool is_stored = !change.changes.empty();
-    const SequenceNumber appended = append_always(std::move(change));
-    // Without an entry of its own it depends on the one that made the id free.
-    const SequenceNumber number = is_stored ? appended : writer.now().changed();
+    SequenceNumber number = append_always(std::move(change));
+    for (const TableEntry& entry : entries) {
+        // Without an entry of its own a process depends on the one that made its id free.
+        if (const auto freed = freed_.find(entry.process->self->address.process); freed != freed_.end()) {
+            number = std::max(number, freed->second);
+        }
+    }
     for (TableEntry& entry : entries) {
         entry.changed = std::max(entry.changed, number);
         writer.put(std::move(entry));
@@ -226,6 +229,7 @@ SequenceNumber Kernel::remove(Process& process, Worker::Revoke revoke, SequenceN
     }
     writer.erase(id);
     writer.publish(number);
+    note_freed(id, number);
     population_[process.facts.worker].fetch_sub(1, std::memory_order_relaxed);
     return number;
 }
@@ -249,7 +253,17 @@ std::optional<SequenceNumber> Kernel::remove_dormant(const ProcessId& id, Worker
         writer.put(std::move(loser));
     }
     writer.publish(number);
+    note_freed(id, number);
     return number;
+}
+
+void Kernel::note_freed(const ProcessId& id, SequenceNumber number) {
+    freed_[id] = number;
+    if (freed_.size() >= freed_looked_through_at_) {
+        const SequenceNumber durable = parts_.journal.durable();
+        std::erase_if(freed_, [&](const auto& freed) { return freed.second <= durable; });
+        freed_looked_through_at_ = std::max(kFreedKept, 2 * freed_.size());
+    }
 }
 
 std::optional<SequenceNumber> Kernel::change_own_capabilities(Process& process, CapabilityChange kind,

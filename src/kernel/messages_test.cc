@@ -8,7 +8,6 @@
 namespace perdure::kernel {
 namespace {
 
-using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
@@ -95,8 +94,9 @@ TEST_P(Messages, CK11_ContextsFollowTheirAnswersWhateverTheOrder) {
     add("a", sends_then_listens(
                  "a", {ask("b", "q1", 5, "1"), ask("b", "q2", 5, "2"), ask("b", "q3", 5, "3")}));
     go();
-    EXPECT_THAT(of("a"), ElementsAre("Response r3 from b, context 3", "Response r1 from b, context 1",
-                                     "Response r2 from b, context 2"));
+    EXPECT_THAT(of("a"),
+                ElementsAre("Response r3 from b, context 3", "Response r1 from b, context 1",
+                            "Response r2 from b, context 2"));
 }
 
 TEST_P(Messages, CK12_AnAnswerToARequestThatExpectsNoneReachesNobody) {

@@ -32,13 +32,16 @@ std::string_view to_string(LifePhase phase);
 enum class Waiting : std::uint8_t { No, Receive, Await, Read, Room, Sleep };
 std::string_view to_string(Waiting waiting);
 
+inline constexpr std::uint64_t kStateBytesUnknown = ~std::uint64_t{0};
+
 /// Figures that anybody may read while the process runs; each is exact, together they are of about one moment.
 struct ProcessCounters {
     std::atomic<std::uint64_t> starts{0};        ///< Instances made, the first included.
     std::atomic<std::uint64_t> crashes{0};
     std::atomic<std::uint64_t> cpu_ns{0};
     std::atomic<std::uint64_t> memory_bytes{0};  ///< Linear memory of the running instance.
-    std::atomic<std::uint64_t> state_bytes{0};   ///< Of the last stored process state, as far as this run knows.
+    /// Of the saved process state; kStateBytesUnknown until somebody read or wrote it in this run.
+    std::atomic<std::uint64_t> state_bytes{kStateBytesUnknown};
     std::atomic<std::uint64_t> seen{0};
     std::atomic<std::uint64_t> outstanding{0};
     std::atomic<std::uint64_t> refused{0};       ///< Messages its full mailbox did not take (K-83).

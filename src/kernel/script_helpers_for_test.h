@@ -117,8 +117,8 @@ inline std::string describe(const mock::Delivery& delivery) {
     if (delivery.blob) {
         line += ", blob " + describe(delivery.blob);
     }
-    const auto& capabilities = delivery.is_response ? delivery.response.capabilities
-                                                    : delivery.request.capabilities;
+    const auto& capabilities =
+        delivery.is_response ? delivery.response.capabilities : delivery.request.capabilities;
     if (!capabilities.empty()) {
         line += ", mark " + capabilities.back().params;
     }
@@ -227,8 +227,8 @@ protected:
     Script listens(std::string name) { return sends_then_listens(std::move(name), {}); }
     /// Sends one by one, then notes everything that comes.
     Script sends_then_listens(std::string name, std::vector<mock::Send> sends) {
-        return [this, name = std::move(name), sends = std::move(sends)](mock::Api& api)
-                   -> mock::Script {
+        return [this, name = std::move(name),
+                sends = std::move(sends)](mock::Api& api) -> mock::Script {
             for (const mock::Send& send : sends) {
                 co_await api.send_request(send);
             }
@@ -240,8 +240,8 @@ protected:
     }
     /// Passes each Request on to all of `sends`, with body and blob of its own; notes the rest.
     Script forwards(std::string name, std::vector<mock::Send> sends) {
-        return [this, name = std::move(name), sends = std::move(sends)](mock::Api& api)
-                   -> mock::Script {
+        return [this, name = std::move(name),
+                sends = std::move(sends)](mock::Api& api) -> mock::Script {
             for (;;) {
                 const mock::Delivery delivery = co_await api.receive();
                 if (delivery.is_error || delivery.is_response) {
@@ -256,18 +256,18 @@ protected:
     }
     /// Answers each Request with `body`; notes the rest.
     Script answers(std::string name, std::string body) {
-        return [this, name = std::move(name), body = std::move(body)](mock::Api& api)
-                   -> mock::Script {
-            for (;;) {
-                const mock::Delivery delivery = co_await api.receive();
-                if (delivery.is_error || delivery.is_response) {
-                    note(name, describe(delivery));
-                    continue;
+        return
+            [this, name = std::move(name), body = std::move(body)](mock::Api& api) -> mock::Script {
+                for (;;) {
+                    const mock::Delivery delivery = co_await api.receive();
+                    if (delivery.is_error || delivery.is_response) {
+                        note(name, describe(delivery));
+                        continue;
+                    }
+                    const mock::Response response = answer(body);
+                    co_await api.send_response(response);
                 }
-                const mock::Response response = answer(body);
-                co_await api.send_response(response);
-            }
-        };
+            };
     }
 
     /// Lets `name` sleep until `at` after the world's beginning; for scripts.

@@ -111,6 +111,9 @@ private:
     void run_slice(Process& process, MonotonicTime now);
     void run_module(Process& process, MonotonicTime now);
     void finish(Process& process, MonotonicTime now);
+    /// Ends the instance; a guest with much memory is deleted elsewhere.
+    void delete_instance(Process& process);
+    /// The same, and discards what waits in the mailbox (K-148).
     void drop_instance(Process& process, MonotonicTime now);
     SequenceNumber leave(Process& process, Revoke revoke, SequenceNumber seen);
     void fire_exit_requests(Process& process, const OnExit& on_exit, SequenceNumber seen);

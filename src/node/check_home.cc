@@ -4,6 +4,9 @@
 #include <memory>
 #include <utility>
 
+#include "packages/code_store.h"
+#include "packages/package.h"
+#include "storage/content_hash.h"
 #include "storage/doctor.h"
 #include "storage/home.h"
 
@@ -68,6 +71,33 @@ Result<std::unique_ptr<DirectoryLock>> lock_home(const std::string& home, Files&
     return lock;
 }
 
+/// Components lie under their hashes: each must still be the bytes it is named by.
+Result<void> check_code(const std::string& home, Files& files, std::vector<HomeFinding>& findings) {
+    constexpr std::string_view kSuffix = ".wasm";
+    const std::string folder = home + "/code";
+    const auto names = files.list(folder);
+    if (!names && names.error().code() == ErrorCode::NotFound) {
+        return {};
+    }
+    if (!names) {
+        return names.error();
+    }
+    for (const std::string& name : *names) {
+        const std::string path = folder + "/" + name;
+        if (!name.ends_with(kSuffix)) {
+            findings.push_back({Severity::Warning, path, "is left of an installation that did not end; harmless"});
+            continue;
+        }
+        const auto bytes = read_file(files, path, packages::kComponentBytesMax);
+        if (!bytes) {
+            findings.push_back({Severity::Error, path, "cannot be read: " + bytes.error().message()});
+        } else if (to_hex(content_hash(*bytes)) + std::string(kSuffix) != name) {
+            findings.push_back({Severity::Error, path, "is not the bytes it is named by; install its package again"});
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<std::vector<HomeFinding>> check_home(const std::string& home, const Settings& settings,
@@ -87,6 +117,7 @@ Result<std::vector<HomeFinding>> check_home(const std::string& home, const Setti
         findings.push_back(
             {note ? Severity::Warning : Severity::Error, finding.path, finding.what});
     }
+    RETURN_IF_ERROR(check_code(home, files, findings));
     findings.push_back({Severity::Ok, home,
                         std::to_string(report.files_checked) + " files with " +
                             std::to_string(report.bytes_checked) + " bytes were read"});

@@ -14,6 +14,7 @@
 #include "kernel/kernel_module.h"
 #include "modules/process_state/process_state_module.h"
 #include "modules/timer/timer_module.h"
+#include "node/async_sink.h"
 #include "node/blocking_pool.h"
 #include "node/cache_key.h"
 #include "node/control_api.h"
@@ -150,8 +151,10 @@ Result<std::unique_ptr<Node>> Node::start(LoadedSettings settings, NodeWorld wor
     std::vector<LogSink*> lines{&world.console};
     if (values.log_enabled) {
         const std::string folder = parts->home->path_of("log");
-        ASSIGN_OR_RETURN(parts->log_file, make_file_sink({folder + "/node.log", values.log_bytes_max, values.log_files}));
-        ASSIGN_OR_RETURN(parts->print_file, make_file_sink({folder + "/prints.log", values.log_bytes_max, values.log_files}));
+        ASSIGN_OR_RETURN(auto lines_file, make_file_sink({folder + "/node.log", values.log_bytes_max, values.log_files}));
+        ASSIGN_OR_RETURN(auto prints_file, make_file_sink({folder + "/prints.log", values.log_bytes_max, values.log_files}));
+        parts->log_file = std::make_unique<AsyncSink>(std::move(lines_file), values.print_queue_bytes_max);
+        parts->print_file = std::make_unique<AsyncSink>(std::move(prints_file), values.print_queue_bytes_max);
         lines.push_back(parts->log_file.get());
     }
     parts->prints = std::make_unique<PrintHub>(
@@ -175,8 +178,8 @@ Result<std::unique_ptr<Node>> Node::start(LoadedSettings settings, NodeWorld wor
     parts->prints->attach(parts->storage->gate());
 
     auto node = std::unique_ptr<Node>(new Node(std::move(parts)));
-    RETURN_IF_ERROR(node->boot());
     RETURN_IF_ERROR(node->listen());
+    RETURN_IF_ERROR(node->boot());
     return node;
 }
 
@@ -223,6 +226,9 @@ Result<void> Node::boot() {
     RETURN_IF_ERROR(parts.kernel->boot());
     parts.ticker = std::make_unique<Ticker>([engine = parts.engine.get()] { engine->tick(); });
     parts.kernel->start(kernel::Kernel::Threads::Real);
+    parts.control->start();
+    parts.http->start();
+    parts.ready.store(true);
     return {};
 }
 
@@ -245,13 +251,13 @@ Result<void> Node::listen() {
             parts.http = std::move(*opened);
             break;
         }
-        if (wanted || port == kLast || opened.error().code() != ErrorCode::AlreadyExists) {
+        if (opened.error().code() != ErrorCode::AlreadyExists) {
             return std::move(opened).error();
         }
+        if (wanted || port == kLast) {
+            return Error(ErrorCode::Unreachable, "port in use: " + opened.error().message());
+        }
     }
-    parts.control->start();
-    parts.http->start();
-    parts.ready.store(true);
     return {};
 }
 
@@ -269,14 +275,14 @@ Node::~Node() {
     if (parts.storage != nullptr) {
         parts.storage->stop();
     }
-    // What the gate let out last is on its way: the servers give it their bounded time.
+    // What the gate let out last is on its way: the servers give it their bounded time. Who follows prints sees their end.
+    parts.prints->close();
     if (parts.control != nullptr) {
         parts.control->stop();
     }
     if (parts.http != nullptr) {
         parts.http->stop();
     }
-    parts.prints->close();
 }
 
 std::uint16_t Node::http_port() const {
@@ -284,6 +290,33 @@ std::uint16_t Node::http_port() const {
 }
 
 void Node::processes(Done<std::vector<ProcessRow>> done) {
+    std::vector<Ref<kernel::Process>> unread;
+    parts_->kernel->table().snapshot()->for_each([&](const kernel::TableEntry& entry) {
+        const kernel::Process& process = *entry.process;
+        if (process.facts.module == nullptr && process.counters.state_bytes.load() == kernel::kStateBytesUnknown) {
+            unread.push_back(entry.process);
+        }
+    });
+    if (unread.empty()) {
+        list_processes({}, done);
+        return;
+    }
+    parts_->pool->submit([this, unread = std::move(unread), done = std::move(done)] {
+        Causality sizes;
+        for (const Ref<kernel::Process>& process : unread) {
+            auto read = parts_->storage->log().read(Family::ProcessState, process_key(process->self->address.process).view());
+            if (!read) {
+                continue;  // Whoever asks for the state itself is told; a table of all processes has other uses too.
+            }
+            const std::optional<SharedBytes> state = std::move(*read).tell(sizes);
+            std::uint64_t expected = kernel::kStateBytesUnknown;
+            process->counters.state_bytes.compare_exchange_strong(expected, state ? state->size() : 0);
+        }
+        list_processes(sizes.seen(), done);
+    });
+}
+
+void Node::list_processes(SequenceNumber also_seen, const Done<std::vector<ProcessRow>>& done) {
     auto listed = parts_->kernel->processes().map([&](std::vector<kernel::ProcessStatus> all) {
         const std::uint64_t durable = parts_->storage->log().durable().value;
         std::vector<ProcessRow> rows;
@@ -299,14 +332,16 @@ void Node::processes(Done<std::vector<ProcessRow>> done) {
             row.mailbox_bytes = status.mailbox_bytes;
             row.memory_bytes = status.memory_bytes;
             row.cpu_ns = status.cpu_ns;
-            row.state_bytes = status.state_bytes;
+            row.state_bytes = status.state_bytes == kernel::kStateBytesUnknown ? 0 : status.state_bytes;
             row.seen = status.seen;
             row.durable = durable;
             rows.push_back(std::move(row));
         }
         return rows;
     });
-    parts_->answer(std::move(listed), std::move(done));
+    const SequenceNumber number = std::max(listed.number(), also_seen);
+    Causality all;
+    parts_->answer(Seen<std::vector<ProcessRow>>(std::move(listed).tell(all), number), done);
 }
 
 void Node::packages(Done<std::vector<PackageRow>> done) {
@@ -404,13 +439,51 @@ void Node::restart(std::string process, Done<void> done) {
     });
 }
 
-void Node::export_state(std::string process, Done<std::optional<SharedBytes>> done) {
+void Node::check_known(const std::string& process, Done<void> done) {
     auto id = parse_process_id(process);
     if (!id) {
         done(std::move(id).error());
         return;
     }
-    parts_->journal->read(Family::ProcessState, process_key(*id), [this, done](Result<Seen<kernel::Journal::StoredValue>> read) {
+    if (parts_->kernel->table().snapshot()->find(*id, parts_->kernel->own_node()) != nullptr) {
+        done({});
+        return;
+    }
+    packages([this, id = std::move(*id), process, done = std::move(done)](Result<std::vector<PackageRow>> installed) {
+        if (!installed) {
+            done(std::move(installed).error());
+            return;
+        }
+        for (const PackageRow& package : *installed) {
+            if (std::find(package.processes.begin(), package.processes.end(), process) != package.processes.end()) {
+                done({});
+                return;
+            }
+        }
+        read_state(id, [process, done](Result<std::optional<SharedBytes>> read) {
+            if (!read) {
+                done(std::move(read).error());
+            } else if (!*read) {
+                done(Error(ErrorCode::NotFound, "there is no process " + process + ", and no state saved for it"));
+            } else {
+                done({});
+            }
+        });
+    });
+}
+
+void Node::export_state(std::string process, Done<std::optional<SharedBytes>> done) {
+    check_known(process, [this, process, done = std::move(done)](Result<void> known) {
+        if (!known) {
+            done(std::move(known).error());
+            return;
+        }
+        read_state(*parse_process_id(process), done);
+    });
+}
+
+void Node::read_state(const ProcessId& id, Done<std::optional<SharedBytes>> done) {
+    parts_->journal->read(Family::ProcessState, process_key(id), [this, done](Result<Seen<kernel::Journal::StoredValue>> read) {
         if (!read) {
             done(std::move(read).error());
             return;
@@ -447,9 +520,20 @@ void Node::change_state(const std::string& process, std::optional<SharedBytes> b
                                               std::to_string(parts_->settings.values.state_bytes_max)));
         return;
     }
+    check_known(process, [this, id = std::move(*id), bytes = std::move(bytes), done = std::move(done)](Result<void> known) {
+        if (!known) {
+            done(std::move(known).error());
+            return;
+        }
+        write_state(id, bytes, done);
+    });
+}
+
+void Node::write_state(const ProcessId& id, std::optional<SharedBytes> bytes, Done<void> done) {
+    const std::uint64_t size = bytes ? bytes->size() : 0;
     Entry entry{bytes ? EntryKind::SetState : EntryKind::ClearState, {}};
-    entry.changes.push_back({Family::ProcessState, process_key(*id), std::move(bytes)});
-    parts_->pool->submit([this, entry = std::move(entry), done]() mutable {
+    entry.changes.push_back({Family::ProcessState, process_key(id), std::move(bytes)});
+    parts_->pool->submit([this, id, size, entry = std::move(entry), done]() mutable {
         EntryLog& log = parts_->storage->log();
         Appended appended;
         if (log.needs_staging(entry)) {
@@ -463,7 +547,12 @@ void Node::change_state(const std::string& process, std::optional<SharedBytes> b
             appended = log.append(std::move(entry), kCommandLineOwner);
         }
         switch (appended.outcome) {
-            case Appended::Outcome::Taken: parts_->answer(appended.number, done); return;
+            case Appended::Outcome::Taken:
+                if (const auto* known = parts_->kernel->table().snapshot()->find(id, parts_->kernel->own_node())) {
+                    known->process->counters.state_bytes.store(size);
+                }
+                parts_->answer(appended.number, done);
+                return;
             case Appended::Outcome::NoSpace:
                 done(Error(ErrorCode::Overloaded, "the disk has less than reserve_bytes free; make room and try again"));
                 return;
@@ -485,6 +574,12 @@ void Node::clear_state(std::string process, Done<void> done) {
 }
 
 Result<std::unique_ptr<LogSubscription>> Node::logs(LogQuery query, LogReceiver receiver) {
+    if (!query.process.empty() && !parts_->prints->has_printed(query.process)) {
+        ASSIGN_OR_RETURN(const ProcessId id, parse_process_id(query.process));
+        if (parts_->kernel->table().snapshot()->find(id, parts_->kernel->own_node()) == nullptr) {
+            return Error(ErrorCode::NotFound, "there is no process " + query.process + ", and none printed since the node started");
+        }
+    }
     return parts_->prints->subscribe(std::move(query), std::move(receiver));
 }
 

@@ -3,13 +3,15 @@
 /// The composition root: builds every room in the order it reads, starts them, and ends them in reverse.
 ///
 /// Start: home and its lock → storage (recovery, committer, gate) → blocking pool → code store → engine → kernel with its
-/// modules → boot → ticker and workers → control socket and HTTP port. Nothing leaves before recovery is synced (K-270).
+/// modules → boot → ticker and workers → control socket and HTTP port answer. Both are bound before the engine, so that a port
+/// in use ends the start before any process ran. Nothing leaves before recovery is synced (K-270).
 
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <string>
 
+#include "abi/ids.h"
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
@@ -34,7 +36,8 @@ struct NodeWorld {
 
 class Node final : public NodeApi {
 public:
-    /// Errors: those of Home::open and Storage::open, and of the engine; see `exit_status_of_start`.
+    /// Errors: those of Home::open and Storage::open, and of the engine (see `exit_status_of_start`); Unreachable: the HTTP
+    /// port is in use.
     static Result<std::unique_ptr<Node>> start(LoadedSettings settings, NodeWorld world);
     /// Ends in order (K-170): at most 5 s.
     ~Node() override;
@@ -64,9 +67,15 @@ private:
     struct Parts;
     explicit Node(std::unique_ptr<Parts> parts);
 
+    void list_processes(SequenceNumber also_seen, const Done<std::vector<ProcessRow>>& done);
+    void write_state(const ProcessId& id, std::optional<SharedBytes> bytes, Done<void> done);
     void change_state(const std::string& process, std::optional<SharedBytes> bytes, Done<void> done);
-    Result<void> boot();
     Result<void> listen();
+    Result<void> boot();
+    /// Of a process that runs, belongs to an installed package or has saved state; else the answer is NotFound.
+    void check_known(const std::string& process, Done<void> done);
+    /// The saved state, whether or not anybody knows the process.
+    void read_state(const ProcessId& id, Done<std::optional<SharedBytes>> done);
 
     std::unique_ptr<Parts> parts_;
 };

@@ -122,6 +122,11 @@ void PrintHub::show(Shown& shown, LogLine line) {
     }
 }
 
+bool PrintHub::has_printed(const std::string& source) const {
+    const std::lock_guard lock(shown_->mutex);
+    return shown_->sources.contains(source);
+}
+
 Result<std::unique_ptr<LogSubscription>> PrintHub::subscribe(LogQuery query, LogReceiver receiver) {
     auto subscription = std::make_unique<Subscription>(shown_, std::move(query), std::move(receiver));
     const std::unique_lock lock(shown_->mutex);

@@ -44,6 +44,8 @@ public:
 
     /// As NodeApi::logs.
     Result<std::unique_ptr<LogSubscription>> subscribe(LogQuery query, LogReceiver receiver);
+    /// Whether the process `source` printed since the node started.
+    bool has_printed(const std::string& source) const;
     /// Ends all subscriptions.
     void close();
 

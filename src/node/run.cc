@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -15,6 +16,7 @@
 #include <thread>
 
 #include "base/system_clock.h"
+#include "node/async_sink.h"
 #include "node/log_sinks.h"
 #include "node/node.h"
 #include "node/output_writer.h"
@@ -45,7 +47,23 @@ void print_error(const Error& error) {
 }
 
 int status_of(const Error& error) {
+    if (error.code() == ErrorCode::Unreachable) {  // As Node::start has it.
+        return static_cast<int>(ExitStatus::PortInUse);
+    }
     return exit_status_of_start(error);
+}
+
+/// The directories above `path` that are missing, mode 0700 (M-DSK-6). What stands in the way is found by whoever opens
+/// the home.
+void make_parents(Files& files, const std::string& path) {
+    const std::string parent = parent_of(path);
+    if (parent == path || files.info(parent)) {
+        return;
+    }
+    make_parents(files, parent);
+    if (files.make_directory(parent)) {
+        static_cast<void>(files.sync_directory(parent_of(parent)));
+    }
 }
 
 std::string ready_line(const Node& node, const Settings& settings) {
@@ -71,16 +89,19 @@ int run_in_foreground(const RunOptions& options) {
 
     const SystemClock clock;
     const std::unique_ptr<Files> files = make_posix_files();
-    const std::unique_ptr<LogSink> console = make_stderr_sink(options.error_colours);
+    const auto console = std::make_unique<AsyncSink>(make_stderr_sink(options.error_colours), kOutputBytesMax);
     OutputWriter output(STDOUT_FILENO, kOutputBytesMax);
     const TestHooks hooks = read_test_hooks();
-    const std::unique_ptr<Files> slow_files = with_disk_delay(*files, hooks.disk_delay);
+    std::atomic<bool> slow{false};
+    const std::unique_ptr<Files> slow_files = with_disk_delay(*files, hooks.disk_delay, slow);
     if (hooks.any()) {
         console->write(LogLevel::Warn, "test_hooks_set cure=\"unset the variables PERDURE_TEST_…: this node may lose data\"");
     }
+    make_parents(*files, options.settings.values.home);
     Files& disk = hooks.disk_delay.count() != 0 ? *slow_files : *files;
-    NodeWorld world{clock, disk, *console, hooks.faults, [](int status, const std::string&) {
+    NodeWorld world{clock, disk, *console, hooks.faults, [](int status, const std::string& why) {
                         if (status != 0) {
+                            print_error(Error(ErrorCode::Io, why));
                             _exit(status);  // What is on disk is unknown: nothing more may happen (K-247).
                         }
                         kill(getpid(), SIGTERM);
@@ -101,6 +122,7 @@ int run_in_foreground(const RunOptions& options) {
         }
     };
     receiver.end = [](const Result<void>&) {};
+    slow.store(true);
     output.write_line(ready_line(node, options.settings.values));
     auto following = node.logs(query, receiver);
     if (auto installed = install_packages(node, options.package_dirs); !installed) {
@@ -115,7 +137,17 @@ int run_in_foreground(const RunOptions& options) {
 
 int run_detached(const RunOptions& options) {
     const std::string& home = options.settings.values.home;
-    mkdir(home.c_str(), 0700);
+    const std::unique_ptr<Files> files = make_posix_files();
+    make_parents(*files, home);
+    const auto made = files->make_directory(home);
+    if (!made && made.error().code() != ErrorCode::AlreadyExists) {
+        print_error(made.error());
+        return static_cast<int>(ExitStatus::Failure);
+    }
+    if (const auto info = files->info(home); info && !info->directory) {
+        print_error(Error(ErrorCode::InvalidInput, home + ": not a directory"));
+        return static_cast<int>(ExitStatus::Failure);
+    }
     const std::string output = home + "/console.log";
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);

@@ -71,7 +71,7 @@ constexpr SettingEntry kTable[] = {
     {"message_blob_bytes_max", IntegerField{&Settings::message_blob_bytes_max, kKiB, 4 * kGiB}, "bytes", "", "",
      "Blob of one message."},
     {"timers_max", IntegerField{&Settings::timers_max, 1, 100'000'000}, "timers", "", "",
-     "Timers set at once, all processes together."},
+     "Timers of one process that may wait at once."},
     {"guest_clock_resolution_us", IntegerField{&Settings::guest_clock_resolution_us, 1, 1'000'000}, "µs", "", "",
      "Resolution of the clocks that guests read."},
     {"restart_backoff", BooleanField{&Settings::restart_backoff}, "", "", "",

@@ -10,33 +10,42 @@ namespace {
 
 class SlowFile final : public WritableFile {
 public:
-    SlowFile(std::unique_ptr<WritableFile> file, std::chrono::milliseconds delay) : file_(std::move(file)), delay_(delay) {}
+    SlowFile(std::unique_ptr<WritableFile> file, std::chrono::milliseconds delay, const std::atomic<bool>& on)
+        : file_(std::move(file)), delay_(delay), on_(on) {}
     Result<void> append(ByteView bytes) override {
-        std::this_thread::sleep_for(delay_);
+        wait();
         return file_->append(bytes);
     }
     Result<void> write_at(std::uint64_t offset, ByteView bytes) override { return file_->write_at(offset, bytes); }
     Result<void> truncate(std::uint64_t size) override { return file_->truncate(size); }
     Result<void> allocate(std::uint64_t offset, std::uint64_t length) override { return file_->allocate(offset, length); }
     SyncOutcome sync() override {
-        std::this_thread::sleep_for(delay_);
+        wait();
         return file_->sync();
     }
     std::uint64_t size() const override { return file_->size(); }
     Result<void> close() override { return file_->close(); }
 
 private:
+    void wait() const {
+        if (on_.load()) {
+            std::this_thread::sleep_for(delay_);
+        }
+    }
+
     const std::unique_ptr<WritableFile> file_;
     const std::chrono::milliseconds delay_;
+    const std::atomic<bool>& on_;
 };
 
 class SlowFiles final : public Files {
 public:
-    SlowFiles(Files& files, std::chrono::milliseconds delay) : files_(files), delay_(delay) {}
+    SlowFiles(Files& files, std::chrono::milliseconds delay, const std::atomic<bool>& on)
+        : files_(files), delay_(delay), on_(on) {}
     Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) override { return files_.open_read(path); }
     Result<std::unique_ptr<WritableFile>> open_write(const std::string& path, OpenMode mode) override {
         ASSIGN_OR_RETURN(auto file, files_.open_write(path, mode));
-        return std::unique_ptr<WritableFile>(std::make_unique<SlowFile>(std::move(file), delay_));
+        return std::unique_ptr<WritableFile>(std::make_unique<SlowFile>(std::move(file), delay_, on_));
     }
     Result<FileInfo> info(const std::string& path) override { return files_.info(path); }
     Result<std::vector<std::string>> list(const std::string& directory) override { return files_.list(directory); }
@@ -53,6 +62,7 @@ public:
 private:
     Files& files_;
     const std::chrono::milliseconds delay_;
+    const std::atomic<bool>& on_;
 };
 
 bool is_on(const char* name) {
@@ -71,8 +81,8 @@ TestHooks read_test_hooks() {
     return hooks;
 }
 
-std::unique_ptr<Files> with_disk_delay(Files& files, std::chrono::milliseconds delay) {
-    return std::make_unique<SlowFiles>(files, delay);
+std::unique_ptr<Files> with_disk_delay(Files& files, std::chrono::milliseconds delay, const std::atomic<bool>& on) {
+    return std::make_unique<SlowFiles>(files, delay, on);
 }
 
 }  // namespace perdure::node

@@ -137,5 +137,33 @@ TEST(Judge, DamageInAFileThatTableFilesHoldIsNoLoss) {
         judge(scan, Error(ErrorCode::NotFound, ""), SequenceNumber{19}).loses_durable_data());
 }
 
+TEST(Judge, AFileThatIsDamagedTwiceIsRemovedOnce) {
+    // Found by fuzz/log_reader_fuzz.cc: removing it a second time failed, and with it the start.
+    LogScan scan;
+    scan.files = {"old.log", "new.log"};
+    scan.damages.push_back({0, 40, 0, "damaged"});
+    scan.damages.push_back({0, 80, 0, "damaged"});
+    scan.batches.push_back({1, 0, 100, {{20}, {25}, {20}, kCeilingStep, false}});
+    const Judgement judgement = judge(scan, Error(ErrorCode::NotFound, ""), SequenceNumber{20});
+    EXPECT_EQ(judgement.obsolete, (std::vector<std::size_t>{0}));
+    EXPECT_FALSE(judgement.cut);
+}
+
+TEST(Judge, AFileWithABatchThatIsNeededIsNeverObsolete) {
+    // Found by fuzz/log_reader_fuzz.cc: the file was to be removed and cut.
+    LogScan scan;
+    scan.files = {"old.log", "new.log"};
+    scan.damages.push_back({0, 40, 0, "damaged"});
+    scan.batches.push_back({0, 60, 90, {{20}, {23}, {20}, kCeilingStep, false}});
+    scan.damages.push_back({0, 90, 1, "damaged"});
+    scan.batches.push_back({1, 0, 100, {{20}, {25}, {20}, kCeilingStep, false}});
+    const Judgement judgement = judge(scan, Error(ErrorCode::NotFound, ""), SequenceNumber{20});
+    EXPECT_TRUE(judgement.obsolete.empty());
+    ASSERT_TRUE(judgement.cut);
+    EXPECT_EQ(judgement.cut->file_index, 0u);
+    EXPECT_EQ(judgement.cut->offset, 40u);
+    EXPECT_EQ(judgement.end.value, 20u);
+}
+
 }  // namespace
 }  // namespace perdure

@@ -285,20 +285,21 @@ Judgement judge(const LogScan& scan, const Result<Bytes>& note,
     };
     for (std::size_t i = 0; i <= scan.batches.size(); ++i) {
         // Damage in front of this batch ends the walk, unless everything needed comes in later
-        // files.
+        // files: the next batch that the table files do not hold does, and follows on them.
         for (; damage != scan.damages.end() && damage->batches_before == i; ++damage) {
-            const auto goes_on = [&](const ScannedBatch& batch) {
-                return batch.file_index > damage->file_index &&
-                       batch.mark.previous <= judgement.end && judgement.end < batch.mark.last;
-            };
-            const bool obsolete = tables_end && !first_needed &&
-                                  std::any_of(scan.batches.begin() + static_cast<std::ptrdiff_t>(i),
-                                              scan.batches.end(), goes_on);
+            const auto needed = std::find_if(
+                scan.batches.begin() + static_cast<std::ptrdiff_t>(i), scan.batches.end(),
+                [&](const ScannedBatch& batch) { return judgement.end < batch.mark.last; });
+            const bool obsolete = tables_end && !first_needed && needed != scan.batches.end() &&
+                                  needed->file_index > damage->file_index &&
+                                  needed->mark.previous <= judgement.end;
             if (!obsolete) {
                 stop_at(damage->file_index, damage->offset, damage->what);
                 return judgement;
             }
-            judgement.obsolete.push_back(damage->file_index);
+            if (judgement.obsolete.empty() || judgement.obsolete.back() != damage->file_index) {
+                judgement.obsolete.push_back(damage->file_index);
+            }
         }
         if (i == scan.batches.size()) {
             break;

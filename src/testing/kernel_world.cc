@@ -82,12 +82,29 @@ public:
     Guarded<std::vector<std::string>> lines;
 };
 
+/// The manual clock, and how often the kernel has looked at it.
+class KernelWorld::WatchedClock final : public Clock {
+public:
+    explicit WatchedClock(const ManualClock& clock) : clock_(clock) {}
+    MonotonicTime monotonic_now() const override {
+        looks_.fetch_add(1, std::memory_order_relaxed);
+        return clock_.monotonic_now();
+    }
+    WallTime wall_now() const override { return clock_.wall_now(); }
+    std::uint64_t looks() const { return looks_.load(std::memory_order_relaxed); }
+
+private:
+    const ManualClock& clock_;
+    mutable std::atomic<std::uint64_t> looks_{0};
+};
+
 KernelWorld::KernelWorld(Options options)
     : options_(options),
       executor_(options.threads == kernel::Kernel::Threads::Real),
       journal_(executor_),
       log_(std::make_unique<Lines>()),
       code_(std::make_unique<Code>()),
+      watched_clock_(std::make_unique<WatchedClock>(clock_)),
       next_seed_(options.seed) {
     build();
 }
@@ -100,13 +117,14 @@ void KernelWorld::build() {
     const Log log(*log_, LogLevel::Debug);
     engine::EngineSettings settings;
     settings.processes_max = options_.processes_max;
+    settings.cache = options_.cache;
     auto opened = engine::WasmEngine::open(settings, [](std::uint64_t) {}, log);
-    CHECK(opened.has_value());
+    CHECK(opened.has_value(), opened.error().message());
     engine_ = std::move(*opened);
     if (options_.threads == kernel::Kernel::Threads::Real) {
         system_clock_ = std::make_unique<SystemClock>();
     }
-    const Clock& clock = system_clock_ ? static_cast<const Clock&>(*system_clock_) : clock_;
+    const Clock& clock = system_clock_ ? static_cast<const Clock&>(*system_clock_) : *watched_clock_;
     kernel_ = std::make_unique<kernel::Kernel>(
         kernel::KernelOptions{kNode, options_.workers, options_.limits},
         kernel::KernelParts{clock, journal_, *engine_, terminal_, executor_, *code_, log,
@@ -147,6 +165,7 @@ void KernelWorld::tear_down() {
     kernel_.reset();
     kernel_module_.reset();
     made_modules_.clear();
+    executor_.run_all();  // Guests that are deleted on the pool go before their engine.
     engine_.reset();
 }
 
@@ -176,11 +195,20 @@ void KernelWorld::restore_code() {
     code_->lost.clear();
 }
 
-void KernelWorld::initialise(std::string_view id, engine::mock::ScriptFunction script, Guest guest) {
-    const std::string name = "script" + std::to_string(next_script_++);
-    scripts_.push_back(std::make_unique<engine::mock::ScriptScope>(name, std::move(script), guest.standard));
-    const std::string wasm = "mock:" + name;
-    const std::string handle = "/test:os/pkg/" + name + ".wasm";
+Result<void> KernelWorld::initialise_component(std::string_view id, const std::string& wasm, Guest guest) {
+    const std::string handle = "/test:os/pkg/component" + std::to_string(next_script_++) + ".wasm";
+    RETURN_IF_ERROR(engine_->load(bytes_of(wasm), content_hash(bytes_of(wasm))));
+    enter(id, handle, wasm, std::move(guest));
+    return {};
+}
+
+void KernelWorld::start_component(std::string_view id, const std::string& wasm, Guest guest) {
+    const Result<void> made = initialise_component(id, wasm, std::move(guest));
+    CHECK(made.has_value(), made.error().message());
+    run(id);
+}
+
+void KernelWorld::enter(std::string_view id, const std::string& handle, const std::string& wasm, Guest guest) {
     code_->files[handle] = wasm;
     auto code = engine_->load(bytes_of(wasm), content_hash(bytes_of(wasm)));
     CHECK(code.has_value(), code.error().message());
@@ -189,6 +217,7 @@ void KernelWorld::initialise(std::string_view id, engine::mock::ScriptFunction s
     process.code_handle = handle;
     process.on_exit = std::move(guest.on_exit);
     process.is_public = guest.is_public;
+    process.wit_version = guest.wit_version;
     process.code = std::move(*code);
     for (Capability& capability : guest.capabilities) {
         process.capabilities.push_back({std::move(capability), GrantCause::Manifest, {}, {}, {}});
@@ -200,11 +229,6 @@ void KernelWorld::initialise(std::string_view id, engine::mock::ScriptFunction s
 void KernelWorld::run(std::string_view id) {
     const auto ran = kernel_->run(parse_process_id(id).value(), {});
     CHECK(ran.has_value(), ran.error().message());
-}
-
-void KernelWorld::start(std::string_view id, engine::mock::ScriptFunction script, Guest guest) {
-    initialise(id, std::move(script), std::move(guest));
-    run(id);
 }
 
 void KernelWorld::grant_messaging(std::string_view holder, std::string_view target) {
@@ -284,6 +308,36 @@ void KernelWorld::advance(Nanoseconds by) {
     settle();
 }
 
+void KernelWorld::compute(Nanoseconds by) {
+    CHECK(options_.threads == kernel::Kernel::Threads::Stepped, "compute() is for stepped worlds");
+    const MonotonicTime end = clock_.monotonic_now() + by;
+    std::atomic<bool> over{false};
+    std::thread ticker([&] {
+        while (!over.load()) {
+            constexpr Nanoseconds kTick = std::chrono::milliseconds(1);
+            clock_.advance(std::clamp(end - clock_.monotonic_now(), Nanoseconds(0), kTick));
+            for (std::uint32_t index = 0; index < kernel_->worker_count(); ++index) {
+                // All workers share one thread here: whoever computes gives way at every tick.
+                kernel_->worker(index).post([](kernel::Worker&) {});
+            }
+            const std::uint64_t looks = watched_clock_->looks();
+            engine_->tick();
+            while (!over.load() && watched_clock_->looks() == looks) {
+                std::this_thread::yield();
+            }
+        }
+    });
+    while (clock_.monotonic_now() < end) {
+        step_once();
+    }
+    // What became due at the end itself, and one turn for everybody.
+    for (std::uint32_t index = 0; index < kernel_->worker_count(); ++index) {
+        step_once();
+    }
+    over.store(true);
+    ticker.join();
+}
+
 std::vector<std::string> KernelWorld::prints(std::uint8_t level) const {
     std::vector<std::string> texts;
     for (const RecordedTerminal::Line& line : terminal_.lines()) {
@@ -334,11 +388,6 @@ std::optional<kernel::ProcessStatus> KernelWorld::status(std::string_view id) {
 
 Address KernelWorld::full_address(std::string_view id) {
     return {kNode, parse_process_id(id).value()};
-}
-
-engine::mock::Address KernelWorld::address(std::string_view id) {
-    const Address address = full_address(id);
-    return {address.node, address.process.process, address.process.package, address.process.publisher};
 }
 
 }  // namespace perdure::testing

@@ -10,7 +10,7 @@
 /// EXPECT_THAT(world.prints(), Contains("test:os: hello"));
 /// ```
 ///
-/// Link `perdure_engine_mock` (never libkwe.a).
+/// Scripts need `perdure_engine_mock`; with `perdure_engine` instead the guests are real components, see `start_component`.
 
 #include <condition_variable>
 #include <deque>
@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -76,6 +77,7 @@ public:
         std::vector<kernel::RuntimeModule*> modules = {};  ///< Beside the kernel's own; outlive the world.
         /// More of them, for those that need the kernel: made anew at each boot.
         std::function<std::vector<std::unique_ptr<kernel::RuntimeModule>>(KernelWorld&)> make_modules = {};
+        std::optional<engine::CodeCache> cache = {};  ///< Where compiled components are kept between worlds.
     };
     KernelWorld() : KernelWorld(Options{}) {}
     explicit KernelWorld(Options options);
@@ -86,7 +88,8 @@ public:
     struct Guest {
         OnExit on_exit = OnExit::none();
         bool is_public = false;
-        std::vector<Capability> capabilities;
+        std::vector<Capability> capabilities = {};
+        std::optional<std::uint32_t> wit_version = {};
         std::uint32_t standard = KWE_STANDARD_HYPERWARE_1_0;
     };
 
@@ -94,6 +97,9 @@ public:
     void start(std::string_view id, engine::mock::ScriptFunction script) { start(id, std::move(script), Guest{}); }
     void start(std::string_view id, engine::mock::ScriptFunction script, Guest guest);
     void initialise(std::string_view id, engine::mock::ScriptFunction script, Guest guest);
+    /// The same with the bytes of a component. Errors of `initialise_component`: as the engine's `load` has them.
+    void start_component(std::string_view id, const std::string& wasm, Guest guest);
+    Result<void> initialise_component(std::string_view id, const std::string& wasm, Guest guest);
     void run(std::string_view id);
     /// Gives each of the two the other's `messaging`.
     void connect(std::string_view left, std::string_view right);
@@ -107,6 +113,9 @@ public:
     void step(int rounds);
     /// Stepped only: moves the clock on, deadline by deadline, settling at each.
     void advance(Nanoseconds by);
+    /// Stepped only: the same for guests that compute and may never come to rest. The clock goes on by a millisecond each
+    /// time the kernel has looked at it, with a tick for the guest that runs.
+    void compute(Nanoseconds by);
     /// Ticks that running guests see, one each millisecond of virtual time.
     void tick() { engine_->tick(); }
 
@@ -141,7 +150,9 @@ public:
 private:
     class Code;
     class Lines;
+    class WatchedClock;
 
+    void enter(std::string_view id, const std::string& handle, const std::string& wasm, Guest guest);
     void build();
     void tear_down();
     bool step_once();
@@ -153,7 +164,8 @@ private:
     RecordedTerminal terminal_;
     std::unique_ptr<Lines> log_;
     std::unique_ptr<Code> code_;
-    std::vector<std::unique_ptr<engine::mock::ScriptScope>> scripts_;
+    std::vector<std::shared_ptr<void>> scripts_;  ///< Of a type that only programs with the mock engine have.
+    std::unique_ptr<WatchedClock> watched_clock_;
     std::unique_ptr<Clock> system_clock_;
     std::unique_ptr<engine::WasmEngine> engine_;
     std::unique_ptr<kernel::Kernel> kernel_;

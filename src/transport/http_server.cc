@@ -220,6 +220,7 @@ void Connection::refuse(error_code failure) {
         return close();  // the socket failed
     }
     keep_alive_ = false;
+    head_only_ = false;  // what is left from the request before says nothing of this one
     write_response(
         {.status = status, .headers = {{"Content-Type", "text/plain"}}, .body = std::move(text)});
 }

@@ -252,6 +252,15 @@ TEST_F(HttpServerTest, MalformedRequestsGet400AndAreClosed) {
     EXPECT_TRUE(get("/alive"));
 }
 
+TEST_F(HttpServerTest, ARefusalBehindAHeadSaysWhy) {
+    // Found by fuzz/control_fuzz.cc: the HEAD before it kept the refusal's text away, but not its
+    // length.
+    start();
+    RawClient raw(path);
+    raw.send("HEAD / HTTP/1.1\r\nHost: a\r\n\r\nno request\r\n\r\n");
+    EXPECT_NE(raw.receive_all().find("malformed request"), std::string::npos);
+}
+
 TEST_F(HttpServerTest, ARequestCutShortIsDroppedSilently) {
     start();
     RawClient raw(path);

@@ -20,7 +20,14 @@ struct Child {
     int err = -1;
 };
 
-Child start(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& variables) {
+const std::string& perdure_program() {
+    static const std::string kProgram = std::string(PERDURE_BUILD_DIR) + "/perdure";
+    return kProgram;
+}
+
+const std::string kShell = "/bin/sh";
+
+Child start(const std::string& program, const std::vector<std::string>& arguments, const Environment& variables) {
     int out[2];
     int err[2];
     EXPECT_EQ(pipe2(out, O_CLOEXEC), 0);
@@ -30,13 +37,14 @@ Child start(const std::vector<std::string>& arguments, const std::map<std::strin
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
     posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
     posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO);
-    const std::string program = std::string(PERDURE_BUILD_DIR) + "/perdure";
     std::vector<char*> argv{const_cast<char*>(program.c_str())};
     for (const std::string& argument : arguments) {
         argv.push_back(const_cast<char*>(argument.c_str()));
     }
     argv.push_back(nullptr);
-    std::vector<std::string> environment{"PATH=" + std::string(getenv("PATH") != nullptr ? getenv("PATH") : "/usr/bin")};
+    const char* path = getenv("PATH");
+    std::vector<std::string> environment{"PATH=" + std::string(PERDURE_BUILD_DIR) + ":" +
+                                         (path != nullptr ? path : "/usr/bin")};
     if (!variables.contains("HOME")) {
         environment.emplace_back("HOME=/nonexistent");
     }
@@ -86,8 +94,10 @@ TemporaryDirectory::~TemporaryDirectory() {
     std::filesystem::remove_all(path_, ignored);
 }
 
-Ended run_program(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& environment) {
-    const Child child = start(arguments, environment);
+namespace {
+
+Ended run_to_end(const std::string& program, const std::vector<std::string>& arguments, const Environment& environment) {
+    const Child child = start(program, arguments, environment);
     Ended ended;
     std::thread errors([&] { ended.err = read_all(child.err); });
     ended.out = read_all(child.out);
@@ -96,20 +106,52 @@ Ended run_program(const std::vector<std::string>& arguments, const std::map<std:
     return ended;
 }
 
-NodeProcess::NodeProcess(Options options) : options_(std::move(options)) {
-    std::vector<std::string> arguments{"run", "--home", options_.home, "--http-port", "0"};
-    arguments.insert(arguments.end(), options_.arguments.begin(), options_.arguments.end());
-    const Child child = start(arguments, options_.environment);
+}  // namespace
+
+Ended run_program(const std::vector<std::string>& arguments, const Environment& environment) {
+    return run_to_end(perdure_program(), arguments, environment);
+}
+
+Ended run_shell(const std::string& line, const Environment& environment) {
+    return run_to_end(kShell, {"-c", line}, environment);
+}
+
+bool eventually(const std::function<bool()>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!condition()) {
+        if (std::chrono::steady_clock::now() > deadline) {
+            return false;
+        }
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    return true;
+}
+
+RunningProgram::RunningProgram(const std::vector<std::string>& arguments, const Environment& environment) {
+    begin(perdure_program(), arguments, environment);
+}
+
+RunningProgram::RunningProgram(Shell, const std::string& line, const Environment& environment) {
+    begin(kShell, {"-c", line}, environment);
+}
+
+std::unique_ptr<RunningProgram> RunningProgram::of_shell(const std::string& line, const Environment& environment) {
+    return std::unique_ptr<RunningProgram>(new RunningProgram(Shell{}, line, environment));
+}
+
+void RunningProgram::begin(const std::string& program, const std::vector<std::string>& arguments,
+                           const Environment& environment) {
+    const Child child = start(program, arguments, environment);
     pid_ = child.pid;
     out_reader_ = std::thread([this, out = child.out] { read(out, out_, &lines_); });
     err_reader_ = std::thread([this, err = child.err] { read(err, err_, nullptr); });
 }
 
-NodeProcess::~NodeProcess() {
+RunningProgram::~RunningProgram() {
     kill_hard();
 }
 
-void NodeProcess::read(int descriptor, std::string& into, std::vector<std::string>* lines) {
+void RunningProgram::read(int descriptor, std::string& into, std::vector<std::string>* lines) {
     char buffer[4096];
     for (ssize_t count = 0; (count = ::read(descriptor, buffer, sizeof buffer)) > 0;) {
         const std::lock_guard lock(mutex_);
@@ -130,7 +172,7 @@ void NodeProcess::read(int descriptor, std::string& into, std::vector<std::strin
     changed_.notify_all();
 }
 
-std::optional<std::string> NodeProcess::wait_for_line(const std::function<bool(std::string_view)>& wanted) {
+std::optional<std::string> RunningProgram::wait_for_line(const std::function<bool(std::string_view)>& wanted) {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -146,21 +188,21 @@ std::optional<std::string> NodeProcess::wait_for_line(const std::function<bool(s
     }
 }
 
-std::optional<std::string> NodeProcess::wait_for_line(std::string_view part) {
+std::optional<std::string> RunningProgram::wait_for_line(std::string_view part) {
     return wait_for_line([part](std::string_view line) { return line.find(part) != std::string_view::npos; });
 }
 
-std::vector<std::string> NodeProcess::lines() const {
+std::vector<std::string> RunningProgram::lines() const {
     const std::lock_guard lock(mutex_);
     return lines_;
 }
 
-std::string NodeProcess::errors() const {
+std::string RunningProgram::errors() const {
     const std::lock_guard lock(mutex_);
     return err_;
 }
 
-void NodeProcess::join() {
+void RunningProgram::join() {
     if (out_reader_.joinable()) {
         out_reader_.join();
     }
@@ -169,7 +211,7 @@ void NodeProcess::join() {
     }
 }
 
-void NodeProcess::kill_hard() {
+void RunningProgram::kill_hard() {
     if (!status_) {
         ::kill(pid_, SIGKILL);
         status_ = wait_status(pid_);
@@ -177,14 +219,14 @@ void NodeProcess::kill_hard() {
     join();
 }
 
-int NodeProcess::end() {
+int RunningProgram::end() {
     if (!status_) {
         ::kill(pid_, SIGTERM);
     }
     return wait();
 }
 
-int NodeProcess::wait() {
+int RunningProgram::wait() {
     if (!status_) {
         status_ = wait_status(pid_);
     }
@@ -192,8 +234,29 @@ int NodeProcess::wait() {
     return *status_;
 }
 
+std::optional<int> RunningProgram::status_now() {
+    int status = 0;
+    if (!status_ && waitpid(pid_, &status, WNOHANG) == pid_) {
+        status_ = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+    }
+    return status_;
+}
+
+namespace {
+
+std::vector<std::string> run_arguments(const NodeProcess::Options& options) {
+    std::vector<std::string> arguments{"run", "--home", options.home, "--http-port", "0"};
+    arguments.insert(arguments.end(), options.arguments.begin(), options.arguments.end());
+    return arguments;
+}
+
+}  // namespace
+
+NodeProcess::NodeProcess(const Options& options)
+    : RunningProgram(run_arguments(options), options.environment), home_(options.home) {}
+
 Ended NodeProcess::command(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.end(), {"--home", options_.home});
+    arguments.insert(arguments.end(), {"--home", home_});
     return run_program(arguments);
 }
 

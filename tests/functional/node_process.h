@@ -8,6 +8,7 @@
 #include <condition_variable>
 #include <functional>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -41,22 +42,27 @@ struct Ended {
 /// Longest wait for anything; a test that needs it has failed.
 inline constexpr std::chrono::seconds kPatience{60};
 
-/// Runs build/…/perdure with `arguments` to its end.
-Ended run_program(const std::vector<std::string>& arguments, const std::map<std::string, std::string>& environment = {});
+using Environment = std::map<std::string, std::string>;
 
-/// A node: `perdure run --home HOME --http-port 0 …`.
-class NodeProcess {
+/// Runs build/…/perdure with `arguments` to its end. `environment`: beside PATH and HOME, the only variables it has.
+Ended run_program(const std::vector<std::string>& arguments, const Environment& environment = {});
+
+/// Runs `line` in a shell, to its end; `perdure` is the program under test.
+Ended run_shell(const std::string& line, const Environment& environment = {});
+
+/// Asks `condition` again and again; false if it did not come true within kPatience.
+bool eventually(const std::function<bool()>& condition);
+
+/// build/…/perdure while it runs.
+class RunningProgram {
 public:
-    struct Options {
-        std::string home;
-        std::vector<std::string> arguments = {};          ///< Further flags and package directories.
-        std::map<std::string, std::string> environment = {};  ///< Beside PATH and HOME, the only variables it has.
-    };
-    explicit NodeProcess(Options options);
+    explicit RunningProgram(const std::vector<std::string>& arguments, const Environment& environment = {});
+    /// `line` in a shell, which the program should replace (`exec perdure …`).
+    static std::unique_ptr<RunningProgram> of_shell(const std::string& line, const Environment& environment = {});
     /// Kills it if it still runs.
-    ~NodeProcess();
-    NodeProcess(const NodeProcess&) = delete;
-    NodeProcess& operator=(const NodeProcess&) = delete;
+    ~RunningProgram();
+    RunningProgram(const RunningProgram&) = delete;
+    RunningProgram& operator=(const RunningProgram&) = delete;
 
     /// Waits for a line of standard output that `wanted` accepts, from where the last wait stopped. Nothing: it ended or
     /// took longer than kPatience.
@@ -72,17 +78,17 @@ public:
     int end();
     /// Waits until it ends by itself; its exit status, -1 for a signal.
     int wait();
+    /// Nothing: it still runs.
+    std::optional<int> status_now();
     pid_t pid() const { return pid_; }
-    const std::string& home() const { return options_.home; }
-
-    /// `perdure VERB … --home HOME`
-    Ended command(std::vector<std::string> arguments) const;
 
 private:
+    struct Shell {};
+    RunningProgram(Shell, const std::string& line, const Environment& environment);
+    void begin(const std::string& program, const std::vector<std::string>& arguments, const Environment& environment);
     void read(int descriptor, std::string& into, std::vector<std::string>* lines);
     void join();
 
-    const Options options_;
     pid_t pid_ = -1;
     std::thread out_reader_;
     std::thread err_reader_;
@@ -94,6 +100,24 @@ private:
     std::size_t next_ = 0;
     bool out_closed_ = false;
     std::optional<int> status_;
+};
+
+/// A node: `perdure run --home HOME --http-port 0 …`.
+class NodeProcess : public RunningProgram {
+public:
+    struct Options {
+        std::string home;
+        std::vector<std::string> arguments = {};  ///< Further flags and package directories.
+        Environment environment = {};
+    };
+    explicit NodeProcess(const Options& options);
+    const std::string& home() const { return home_; }
+
+    /// `perdure VERB … --home HOME`
+    Ended command(std::vector<std::string> arguments) const;
+
+private:
+    const std::string home_;
 };
 
 }  // namespace perdure::functional

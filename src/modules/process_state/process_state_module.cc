@@ -90,6 +90,10 @@ void ProcessStateModule::carry_out(const kernel::IncomingRequest& request) {
 }
 
 void ProcessStateModule::get(const std::string& sender, const StateRequest& request, const ProcessId& process) {
+    if (!is_safe(process)) {  // Nothing is ever stored for such an id.
+        finish(sender, {encode_state_error(state_error::NotFound{process}), {}, {}});
+        return;
+    }
     journal_.read(Family::ProcessState, process_key(process),
                   [this, sender, request, process](Result<Seen<kernel::Journal::StoredValue>> read) {
                       if (!read) {

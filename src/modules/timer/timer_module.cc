@@ -29,12 +29,12 @@ void TimerModule::handle(kernel::IncomingRequest request) {
         services_.respond(*this, request.reply, {}, std::nullopt, request.seen);
         return;
     }
-    if (waiting_.size() >= timers_max_) {
-        services_.print(*this, 0, "timer of " + request.source->printed + " refused: " + std::to_string(timers_max_) +
-                                      " timers wait already (timers_max)", request.seen);
-        services_.refuse(request.reply, request.seen);
+    std::size_t& waiting_of_source = waiting_of_[request.source->printed];
+    if (waiting_of_source >= timers_max_) {
+        services_.respond(*this, request.reply, {false, encode_too_many_timers(), {}, {}}, std::nullopt, request.seen);
         return;
     }
+    ++waiting_of_source;
     const MonotonicTime due = deadline_after(clock_.monotonic_now(), delay_ms, std::chrono::milliseconds(1));
     const std::uint64_t number = next_++;
     waiting_.emplace(number, Waiting{due, std::move(request.reply), request.source->printed, request.seen});
@@ -44,6 +44,10 @@ void TimerModule::handle(kernel::IncomingRequest request) {
 void TimerModule::fire(std::uint64_t number) {
     const auto found = waiting_.find(number);
     services_.respond(*this, found->second.reply, {}, std::nullopt, found->second.seen);
+    const auto of_source = waiting_of_.find(found->second.source);
+    if (--of_source->second == 0) {
+        waiting_of_.erase(of_source);
+    }
     waiting_.erase(found);
 }
 

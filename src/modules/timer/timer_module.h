@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <unordered_map>
 
 #include "base/clock.h"
 #include "kernel/module.h"
@@ -13,7 +14,7 @@ namespace perdure::modules {
 
 class TimerModule final : public kernel::RuntimeModule {
 public:
-    /// `timers_max`: timers that may wait at once; a request above it is refused with a print and never answered.
+    /// `timers_max`: timers of one process that may wait at once; one above it is answered with an error at once (M-TMR-7).
     static constexpr std::size_t kTimersMax = 100'000;
 
     TimerModule(kernel::ModuleServices& services, const Clock& clock, std::size_t timers_max = kTimersMax);
@@ -42,6 +43,7 @@ private:
     const ProcessId id_ = well_known::timer();
     std::uint64_t next_ = 0;
     std::map<std::uint64_t, Waiting> waiting_;  ///< In the order they were set.
+    std::unordered_map<std::string, std::size_t> waiting_of_;  ///< How many each source has; none has 0.
 };
 
 }  // namespace perdure::modules

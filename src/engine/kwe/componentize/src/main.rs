@@ -19,7 +19,7 @@ const USAGE: &str = "\
 Makes a component that Perdure can run.
 
 Usage:
-  perdure-componentize CORE.wasm -o OUT.wasm [--wit PATH --world NAME]
+  perdure-componentize CORE.wasm -o OUT.wasm [--wit PATH --world NAME] [--adapter FILE]
   perdure-componentize text IN.wat -o OUT.wasm
 
 The first form wraps a core module. WASI preview 1 imports are served by an adapter that is built
@@ -31,6 +31,7 @@ Options:
   -o, --output FILE   where the component goes; replaced only once it is complete
   --wit PATH          the WIT package of the module's world
   --world NAME        the world, for example process-v1
+  --adapter FILE      another adapter for WASI preview 1, a core module, instead of the one built in
   -h, --help          this text
   -V, --version       the version
 
@@ -47,6 +48,7 @@ struct Job {
     input: PathBuf,
     output: PathBuf,
     world: Option<(PathBuf, String)>,
+    adapter: Option<PathBuf>,
 }
 
 enum Asked {
@@ -77,7 +79,8 @@ fn main() -> ExitCode {
 fn parse(arguments: impl Iterator<Item = String>) -> Result<Asked> {
     let mut arguments = arguments.peekable();
     let text = arguments.next_if(|argument| argument == "text").is_some();
-    let (mut input, mut output, mut wit, mut world) = (None, None, None, None);
+    let (mut input, mut output) = (None, None);
+    let (mut wit, mut world, mut adapter) = (None, None, None);
     while let Some(argument) = arguments.next() {
         let place = match argument.as_str() {
             "-h" | "--help" => return Ok(Asked::Show(USAGE.into())),
@@ -90,6 +93,7 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Asked> {
             "-o" | "--output" => &mut output,
             "--wit" if !text => &mut wit,
             "--world" if !text => &mut world,
+            "--adapter" if !text => &mut adapter,
             option if option.starts_with('-') => bail!("unknown option {option}"),
             _ if input.is_some() => bail!("more than one input file: {argument}"),
             _ => {
@@ -106,7 +110,8 @@ fn parse(arguments: impl Iterator<Item = String>) -> Result<Asked> {
     };
     let input = input.context("which file? The input is missing")?.into();
     let output = output.context("where to? -o is missing")?.into();
-    Ok(Asked::Job(Job { text, input, output, world }))
+    let adapter = adapter.map(PathBuf::from);
+    Ok(Asked::Job(Job { text, input, output, world, adapter }))
 }
 
 fn run(job: &Job) -> Result<()> {
@@ -117,15 +122,30 @@ fn run(job: &Job) -> Result<()> {
             .with_context(|| format!("{name} is not well-formed text"))?
             .into_owned()
     } else {
-        wrap(bytes, job.world.as_ref())
+        let other = job.adapter.as_deref().map(read_adapter).transpose()?;
+        let adapter = other.as_deref().unwrap_or(WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER);
+        wrap(bytes, job.world.as_ref(), adapter)
             .with_context(|| format!("{name} cannot be made a component"))?
     };
     replace(&job.output, &component)
         .with_context(|| format!("{} cannot be written", job.output.display()))
 }
 
+fn read_adapter(path: &Path) -> Result<Vec<u8>> {
+    let bytes = fs::read(path)
+        .with_context(|| format!("the adapter {} cannot be read", path.display()))?;
+    if !bytes.starts_with(b"\0asm\x01\0\0\0") {
+        bail!("the adapter {} is no core module", path.display());
+    }
+    Ok(bytes)
+}
+
 /// A component around a core module.
-fn wrap(mut module: Vec<u8>, world: Option<&(PathBuf, String)>) -> Result<Vec<u8>> {
+fn wrap(
+    mut module: Vec<u8>,
+    world: Option<&(PathBuf, String)>,
+    adapter: &[u8],
+) -> Result<Vec<u8>> {
     match module.get(..8) {
         Some(b"\0asm\x01\0\0\0") => {}
         Some([b'\0', b'a', b's', b'm', ..]) => bail!("it is a component already"),
@@ -150,10 +170,7 @@ fn wrap(mut module: Vec<u8>, world: Option<&(PathBuf, String)>) -> Result<Vec<u8
     ComponentEncoder::default()
         .validate(true)
         .module(&module)
-        .and_then(|encoder| {
-            let adapter = WASI_SNAPSHOT_PREVIEW1_REACTOR_ADAPTER;
-            encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter)
-        })
+        .and_then(|encoder| encoder.adapter(WASI_SNAPSHOT_PREVIEW1_ADAPTER_NAME, adapter))
         .and_then(|mut encoder| encoder.encode())
         .context(hint)
 }

@@ -74,6 +74,36 @@ fn a_core_module_with_a_world_and_preview_1_imports_becomes_a_component() {
     fails(&[&out, "-o", &folder.path("twice.wasm")], 1, &["out.wasm", "is a component already"]);
 }
 
+/// Serves `random_get` by an import of its own, which no other adapter has.
+const ADAPTER: &str = r#"(module
+    (import "hyperware:process/standard@1.0.0" "clear-state" (func $clear))
+    (import "env" "memory" (memory 0))
+    (func (export "random_get") (param i32 i32) (result i32) call $clear i32.const 0))"#;
+
+#[test]
+fn another_adapter_takes_the_place_of_the_one_built_in() {
+    let folder = Folder::new("adapter");
+    let core = folder.file("core.wasm", &wat::parse_str(CORE).unwrap());
+    let adapter = folder.file("adapter.wasm", &wat::parse_str(ADAPTER).unwrap());
+    let wit = wit();
+    let with_wit = |out: &str, more: &[&str]| {
+        let mut arguments = vec![&*core, "-o", out, "--wit", &wit, "--world", "process-v1"];
+        arguments.extend_from_slice(more);
+        let output = run(&arguments);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        fs::read(out).unwrap()
+    };
+    let names_wasi = |bytes: &[u8]| bytes.windows(11).any(|part| part == b"wasi:random");
+    assert!(names_wasi(&with_wit(&folder.path("own.wasm"), &[])));
+    assert!(!names_wasi(&with_wit(&folder.path("other.wasm"), &["--adapter", &adapter])));
+
+    let out = folder.path("none.wasm");
+    let text = folder.file("no.wasm", b"(module)");
+    fails(&[&core, "-o", &out, "--adapter", "/no/adapter"], 1, &["/no/adapter", "cannot be read"]);
+    fails(&[&core, "-o", &out, "--adapter", &text], 1, &["no.wasm", "no core module"]);
+    fails(&["text", &text, "-o", &out, "--adapter", &adapter], 2, &["--adapter"]);
+}
+
 #[test]
 fn text_becomes_a_component() {
     let folder = Folder::new("text");

@@ -1,0 +1,301 @@
+/// Timeouts, send errors and awaiting (kernel specification, 10). Computing guests run beside a clock
+/// that goes on by itself, see `KernelWorld::compute`.
+
+#include "scripted_components.h"
+
+namespace perdure::conformance {
+namespace {
+
+class ComponentSendErrors : public OnWorkers {};
+INSTANTIATE_TEST_SUITE_P(Workers, ComponentSendErrors, worker_counts(), worker_name);
+
+constexpr const char* kTimeoutOfX =
+    "2 error kind=timeout target=b of=request expects=1 inherit=0 body=x";
+
+TEST_P(ComponentSendErrors, CK42_TimeoutComesAtTheDeadlineWithTheMessageAsItWas) {
+    start({"a", "b"});
+    tell("b", "receive");
+    tell("a", "send {b} expect=1 body=x metadata=m mime=text/plain blob=data context=c1\nreceive");
+    advance(kSecond - kInstant);
+    EXPECT_THAT(of("a"), IsEmpty());
+    advance(kInstant);
+    EXPECT_THAT(of("a"), ElementsAre(std::string(kTimeoutOfX) +
+                                         " metadata=m mime=text/plain blob=data context=c1",
+                                     "2 done"));
+}
+
+TEST_P(ComponentSendErrors, CK43_AnAnswerAfterTheTimeoutIsDropped) {
+    start({"a", "b"});
+    tell("b", "receive\nsleep 2000\nrespond body=late");
+    tell("a", "send {b} expect=1 body=x\nreceive");
+    advance(60 * kSecond);
+    EXPECT_THAT(of("b"), ElementsAre(_, "3 done"));
+    EXPECT_THAT(of("a"), ElementsAre(kTimeoutOfX, "2 done"));
+}
+
+TEST_P(ComponentSendErrors, CK44_ARequestToAProcessThatDoesNotExistFailsAtOnce) {
+    start({"a"});
+    world.grant_messaging(id_of("a"), id_of("ghost"));
+    tell("a", "send {ghost} expect=30 body=x\nreceive\nsend {ghost} body=y");
+    EXPECT_THAT(of("a"), ElementsAre("2 error kind=timeout target=ghost of=request expects=30 "
+                                     "inherit=0 body=x",
+                                     "3 done"));
+    advance(60 * kSecond);
+    EXPECT_THAT(of("a"), IsEmpty());
+}
+
+TEST_P(ComponentSendErrors, CK48_AnExpectationOfNoTimeAtAllTimesOutOnce) {
+    start({"a", "b"});
+    tell("b", "receive\nrespond body=prompt");
+    tell("a", "send {b} expect=0 body=x\nreceive");
+    advance(60 * kSecond);
+    EXPECT_THAT(of("b"), ElementsAre("1 request source=a expects=0 inherit=0 body=x", "2 done"));
+    EXPECT_THAT(of("a"), ElementsAre("2 error kind=timeout target=b of=request expects=0 inherit=0 "
+                                     "body=x",
+                                     "2 done"));
+}
+
+TEST_P(ComponentSendErrors, CK49_TheLongestExpectationDoesNotOverflow) {
+    start({"a", "b"});
+    tell("b", "receive\nsleep 5000\nrespond body=r");
+    tell("a", "send {b} expect=18446744073709551615\nreceive");
+    EXPECT_THAT(of("a"), IsEmpty());
+    advance(5 * kSecond);
+    EXPECT_THAT(of("a"), ElementsAre("2 response source=b inherit=0 body=r", "2 done"));
+}
+
+TEST_P(ComponentSendErrors, CK50_AnAnswerInTimeIsNotLostToARequesterThatComputes) {
+    start({"a", "b"});
+    tell("b", "echo");
+    post("a", "send {b} expect=1 body=q\nspin 3000\nreceive");
+    world.compute(2 * kSecond);
+    EXPECT_THAT(of("a"), IsEmpty());
+    world.compute(2 * kSecond);
+    settle();
+    EXPECT_THAT(of("a"), ElementsAre("3 response source=b inherit=1 body=q", "3 done"));
+}
+
+TEST_P(ComponentSendErrors, CK51_ALateAnswerIsDroppedThoughItsRequesterComputes) {
+    start({"a", "b"});
+    tell("b", "receive\nsleep 2000\nrespond body=late");
+    post("a", "send {b} expect=1 body=x\nspin 3000\nreceive");
+    world.compute(4 * kSecond);
+    advance(60 * kSecond);
+    EXPECT_THAT(of("b"), ElementsAre(_, "3 done"));
+    EXPECT_THAT(of("a"), ElementsAre("3" + std::string(kTimeoutOfX).substr(1), "3 done"));
+}
+
+TEST_P(ComponentSendErrors, CK52_TheRequestsOfAKilledTargetTimeOutAndLaterOnesAtOnce) {
+    start({"a", "b"});
+    tell("b", "receive");
+    tell("a", "send {b} expect=2 body=x\nreceive\nsend {b} expect=30 body=y\nreceive");
+    ASSERT_TRUE(world.kill(id_of("b")));
+    advance(2 * kSecond - kInstant);
+    EXPECT_THAT(of("a"), IsEmpty());
+    advance(kInstant);
+    EXPECT_THAT(
+        of("a"),
+        ElementsAre("2 error kind=timeout target=b of=request expects=2 inherit=0 body=x",
+                    StartsWith("4 error kind=timeout target=b of=request expects=30 inherit=0 "
+                               "body=y"),
+                    "4 done"));
+}
+
+// Local Responses never come back as errors, so the Response that is sent again needs a network.
+TEST_P(ComponentSendErrors, CK53_AGuestOfTheOldestVersionGetsSendErrorsInItsOwnShape) {
+    add("a", "script-kinode-0-7");
+    add("b");
+    connect();
+    tell("b", "receive 2\nrespond body=r");
+    tell("a", "send {b} expect=1 body=x blob=data context=c1\nreceive\nrespond body=nobody");
+    advance(kSecond);
+    EXPECT_THAT(of("a"), ElementsAre("2 error kind=timeout of=request expects=1 inherit=0 body=x "
+                                     "blob=data context=c1",
+                                     "3 done"));
+    tell("a", "send {b} expect=1 body=y\nreceive");
+    EXPECT_THAT(of("a"), ElementsAre("2 response source=b inherit=0 body=r", "2 done"));
+}
+
+TEST_P(ComponentSendErrors, CK54_AfterASendErrorThereIsNoCurrentBlob) {
+    start({"a", "b"});
+    tell("a", "send {b} expect=1 body=x blob=data\nreceive\nhas-blob\nget-blob");
+    advance(kSecond);
+    EXPECT_THAT(of("a"), ElementsAre(std::string(kTimeoutOfX) + " blob=data", "3 has-blob 0",
+                                     "4 get-blob none", "4 done"));
+}
+
+class ComponentAwaiting : public OnWorkers {
+protected:
+    /// In the crash reports of `name`.
+    std::vector<std::string> crash_reports(std::string_view name) {
+        std::vector<std::string> reports;
+        for (const std::string& line : kernel_said(0)) {
+            if (line.find(std::string(name) + ":test:os ended with error") != line.npos) {
+                reports.push_back(line);
+            }
+        }
+        return reports;
+    }
+};
+INSTANTIATE_TEST_SUITE_P(Workers, ComponentAwaiting, worker_counts(), worker_name);
+
+TEST_P(ComponentAwaiting, CK55_WhatArrivesDuringAnAwaitIsReceivedAfterItInOrder) {
+    start({"a", "b", "c"});
+    tell("b", "receive\nsleep 100\nrespond body=r");
+    tell("a", "await {b} expect=5\nreceive 3");
+    tell("c", "send {a} body=1\nsend {a} body=2\nsend {a} body=3");
+    EXPECT_THAT(of("a"), IsEmpty());
+    advance(kSecond);
+    EXPECT_THAT(of("a"), ElementsAre("1 response source=b inherit=0 body=r",
+                                     "2 request source=c inherit=0 body=1",
+                                     "2 request source=c inherit=0 body=2",
+                                     "2 request source=c inherit=0 body=3", "2 done"));
+}
+
+TEST_P(ComponentAwaiting, CK56_ALongQueueChangesNothingOfAnAwait) {
+    start({"a", "b", "c"});
+    tell("b", "echo");
+    const auto time_of_awaits = [&](std::uint64_t queued) {
+        tell("a", "receive\nreport none\nrepeat 1000\nawait {b} expect=5 body=q\nend\n"
+                  "report program\nawait {b} expect=5 body=q\nreceive-numbers " +
+                      std::to_string(queued));
+        // The first Request only makes a wait, so that the rest is queued before the awaits.
+        post("c", "send {a} body=go\nrepeat " + std::to_string(queued) +
+                      "\nsend {a} body=%i\nend");
+        const auto begin = std::chrono::steady_clock::now();
+        settle();
+        const auto time = std::chrono::steady_clock::now() - begin;
+        EXPECT_THAT(of("a"),
+                    ElementsAre("1 request source=c inherit=0 body=go",
+                                "7 response source=b inherit=1 body=q",
+                                "8 numbers first=1 last=" + std::to_string(queued) +
+                                    " gaps=0 others=0",
+                                "8 done"));
+        return time;
+    };
+    time_of_awaits(10);
+    // Sending and receiving the 90 000 takes its time, too; that every await looked at them would
+    // take a thousand times that.
+    EXPECT_LT(time_of_awaits(90'000), std::chrono::seconds(30));
+}
+
+TEST_P(ComponentAwaiting, CK57_AnAwaitEndsWithTimeoutAtTheDeadline) {
+    start({"a", "b"});
+    tell("a", "await {b} expect=1 body=x context=c1");
+    advance(kSecond - kInstant);
+    EXPECT_THAT(of("a"), IsEmpty());
+    advance(kInstant);
+    EXPECT_THAT(of("a"), ElementsAre("1" + std::string(kTimeoutOfX).substr(1), "1 done"));
+}
+
+TEST_P(ComponentAwaiting, CK58_AnAwaitWithoutExpectationTrapsAndExitBehaviourIsHonoured) {
+    add("a", "script", {.on_exit = OnExit::restart()});
+    add("b");
+    connect();
+    tell("a", "await {b} body=x\nnote not-reached");
+    EXPECT_THAT(of("a"), IsEmpty());
+    EXPECT_THAT(crash_reports("a"), ElementsAre(HasSubstr("expects-response")));
+    EXPECT_EQ(starts("a"), 2U);
+    tell("a", "note again");
+    EXPECT_THAT(of("a"), ElementsAre("1 note again", "1 done"));
+}
+
+TEST_P(ComponentAwaiting, CK59_AnAwaitOfOneselfTrapsHoweverItIsSpelt) {
+    add("a", "script", {.on_exit = OnExit::restart()});
+    connect();
+    tell("a", "await {a} expect=5");
+    EXPECT_EQ(starts("a"), 2U);
+    tell("a", "await our@a:test:os expect=5");
+    EXPECT_EQ(starts("a"), 3U);
+    EXPECT_EQ(crash_reports("a").size(), 2U);
+    EXPECT_THAT(of("a"), IsEmpty());
+}
+
+TEST_P(ComponentAwaiting, CK60_AnInheritedRequestThatComesBackDoesNotEndTheAwait) {
+    start({"a", "b"});
+    tell("b", "receive\nsend {a} inherit body=back");
+    tell("a", "await {b} expect=5 body=x\nreceive");
+    advance(5 * kSecond - kInstant);
+    EXPECT_THAT(of("a"), IsEmpty());
+    advance(kInstant);
+    EXPECT_THAT(of("a"), ElementsAre("1 error kind=timeout target=b of=request expects=5 inherit=0 "
+                                     "body=x",
+                                     "2 request source=b inherit=1 body=back", "2 done"));
+}
+
+TEST_P(ComponentAwaiting, CK61_MessagesOfOneSenderArriveInOrder) {
+    start({"a", "b"});
+    tell("b", "receive-numbers 10000\nreceive-numbers 10000");
+    tell("a",
+         "repeat 10000\nsend {b} body=%i\nend\nrepeat 10000\nqueue {b} body=%i\nend\nsend-queued");
+    EXPECT_THAT(of("b"), ElementsAre("1 numbers first=1 last=10000 gaps=0 others=0",
+                                     "2 numbers first=1 last=10000 gaps=0 others=0", "2 done"));
+}
+
+TEST_P(ComponentAwaiting, CK62_AnEffectNeverOvertakesItsCause) {
+    constexpr std::size_t kTimes = 10'000;
+    start({"a", "b", "c"});
+    tell("b", "report none\nrepeat 10000\nreceive\nsend {c} body=%m\nend");
+    tell("c", "receive 20000");
+    tell("a", "repeat 10000\nsend {c} body=%i\nsend {b} body=%i\nend");
+    std::size_t from_a = 0;
+    std::size_t from_b = 0;
+    for (const std::string& line : of("c")) {
+        if (line == "1 request source=a inherit=0 body=" + std::to_string(from_a + 1)) {
+            ++from_a;
+        } else if (line == "1 request source=b inherit=0 body=" + std::to_string(from_b + 1)) {
+            ASSERT_LT(from_b, from_a) << "the effect came first";
+            ++from_b;
+        } else {
+            ASSERT_EQ(line, "1 done");
+        }
+    }
+    EXPECT_EQ(from_a, kTimes);
+    EXPECT_EQ(from_b, kTimes);
+}
+
+class ComponentCapabilities : public OnWorkers {};
+INSTANTIATE_TEST_SUITE_P(Workers, ComponentCapabilities, worker_counts(), worker_name);
+
+TEST_P(ComponentCapabilities, CK66_APublicProcessMayBeMessagedByAll) {
+    add("a");
+    add("b", "script", {.is_public = true});
+    tell("b", "receive");
+    tell("a", "send {b} expect=30 body=x");
+    EXPECT_THAT(of("b"), ElementsAre("1 request source=a expects=30 inherit=0 body=x", "1 done"));
+    EXPECT_THAT(of("a"), ElementsAre("1 done"));
+}
+
+TEST_P(ComponentCapabilities, CK67_AnswersNeedNoRightAndRequestsTheOtherWayDo) {
+    add("a");
+    add("b");
+    world.grant_messaging(id_of("a"), id_of("b"));
+    tell("b", "receive\nrespond body=r\nsend {a} expect=30 body=back\nreceive");
+    tell("a", "send {b} expect=5\nreceive");
+    EXPECT_THAT(of("a"), ElementsAre("2 response source=b inherit=0 body=r", "2 done"));
+    EXPECT_THAT(
+        of("b"),
+        ElementsAre(_,
+                    AllOf(StartsWith("4 error kind=timeout target=a of=request expects=30 inherit=0 "
+                                     "body=back cap="),
+                          HasSubstr("denied"), HasSubstr("messaging")),
+                    "4 done"));
+    EXPECT_THAT(of("a"), IsEmpty());
+}
+
+TEST_P(ComponentCapabilities, CK75_ADroppedCapabilityIsGoneForTheNextRequest) {
+    start({"a", "b"});
+    tell("b", "receive");
+    tell("a",
+         "send {b} body=before\ndrop-caps cap={b}|\"messaging\"\nsend {b} expect=30 body=after\n"
+         "receive\ndrop-caps cap={b}|\"messaging\"\ncaps");
+    EXPECT_THAT(of("b"), ElementsAre("1 request source=a inherit=0 body=before", "1 done"));
+    EXPECT_THAT(of("a"),
+                ElementsAre(AllOf(StartsWith("4 error kind=timeout target=b"), HasSubstr("denied")),
+                            AllOf(StartsWith("6 caps"), Not(HasSubstr("cap=b|"))), "6 done"));
+    EXPECT_FALSE(holds("a", messaging("b")));
+    EXPECT_TRUE(holds("a", messaging("a")));
+}
+
+}  // namespace
+}  // namespace perdure::conformance

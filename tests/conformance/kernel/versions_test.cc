@@ -1,0 +1,213 @@
+/// Interface versions, and what guests cannot do to the node (kernel and engine specifications).
+
+#include "scripted_components.h"
+
+namespace perdure::conformance {
+namespace {
+
+class ComponentVersions : public OnWorkers {};
+INSTANTIATE_TEST_SUITE_P(Workers, ComponentVersions, worker_counts(), worker_name);
+
+constexpr const char* kEchoes[] = {
+    "echo",           "echo-kinode-0-7",      "echo-kinode-0-8",      "echo-hyperware-1-0",
+    "echo-rust-kinode-0-8", "echo-rust-kinode-1-0", "echo-rust-hyperware-1-0",
+};
+
+TEST_P(ComponentVersions, CK138_E2_E3_EveryVersionRunsWhateverTheManifestSays) {
+    add("a");
+    for (const std::optional<std::uint32_t> wit_version :
+         {std::optional<std::uint32_t>(), std::optional<std::uint32_t>(0),
+          std::optional<std::uint32_t>(1), std::optional<std::uint32_t>(7)}) {
+        for (const char* echo : kEchoes) {
+            Guest guest;
+            guest.wit_version = wit_version;
+            add(echo, echo, guest);
+            EXPECT_THAT(said(echo), Contains(HasSubstr(std::string("echo at ") + echo))) << echo;
+            world.grant_messaging(id_of("a"), id_of(echo));
+            tell("a", "send {" + std::string(echo) +
+                          "} expect=5 body=q metadata=m blob=data\nreceive\nget-blob");
+            EXPECT_THAT(of("a"), ElementsAre("2 response source=" + std::string(echo) +
+                                                 " inherit=1 body=q metadata=m",
+                                             "3 get-blob blob=data", "3 done"))
+                << echo;
+            EXPECT_EQ(crashes(echo), 0U);
+            ASSERT_TRUE(world.kill(id_of(echo)));
+        }
+    }
+}
+
+TEST_P(ComponentVersions, CK138_ProcessesOfAllVersionsTalkToEachOther) {
+    const std::pair<const char*, const char*> kAll[] = {
+        {"new", "script"}, {"old", "script-kinode-0-8"}, {"oldest", "script-kinode-0-7"}};
+    for (const auto& [name, component] : kAll) {
+        add(name, component);
+    }
+    connect();
+    for (const auto& [asker, one] : kAll) {
+        for (const auto& [answerer, other] : kAll) {
+            if (asker == answerer) {
+                continue;
+            }
+            tell(answerer, "receive\nget-blob\nrespond body=r metadata=n blob=back");
+            tell(asker, "send {" + std::string(answerer) +
+                            "} expect=5 body=q metadata=m blob=data context=c\nreceive\nget-blob");
+            EXPECT_THAT(of(answerer),
+                        ElementsAre("1 request source=" + std::string(asker) +
+                                        " expects=5 inherit=0 body=q metadata=m",
+                                    "2 get-blob blob=data", "3 done"));
+            EXPECT_THAT(of(asker), ElementsAre("2 response source=" + std::string(answerer) +
+                                                   " inherit=0 body=r metadata=n context=c",
+                                               "3 get-blob blob=back", "3 done"));
+        }
+    }
+}
+
+TEST_P(ComponentVersions, E2_AllFourInterfacesServeOneComponentAlsoAtLaterPatches) {
+    add("old", "text-hello-0-7");
+    EXPECT_THAT(said("old"), ElementsAre("hello from 0.7"));
+    add("all", "text-all-versions");
+    EXPECT_THAT(said("all"), ElementsAre("from kinode 0.7", "from kinode 0.8", "from kinode 1.0",
+                                         "from hyperware 1.0"));
+    add("patches", "text-patch-versions");
+    EXPECT_THAT(said("patches"), ElementsAre("from kinode 0.7.4", "from kinode 0.8.9",
+                                             "from kinode 1.0.12", "from hyperware 1.0.3"));
+    for (const char* name : {"old", "all", "patches"}) {
+        EXPECT_THAT(kernel_said(),
+                    Contains("process n.os@" + id_of(name) + " returned without error"));
+    }
+}
+
+TEST_P(ComponentVersions, E3_TheVersionInForceIsTheOneThatIsImported) {
+    Guest guest;
+    guest.wit_version = 1;
+    add("old", "script-kinode-0-8", guest);
+    tell("old", "has-blob");
+    EXPECT_THAT(of("old"), ElementsAre("1 unknown has-blob")) << "0.8 has no such call";
+    guest.wit_version = 0;
+    add("new", "script", guest);
+    tell("new", "has-blob");
+    EXPECT_THAT(of("new"), ElementsAre("1 has-blob 0", "1 done"));
+    const auto interfaces = [&](std::string_view component) {
+        const std::string& wasm = fixture(component);
+        return world.engine().load(bytes_of(wasm), {}).value()->interfaces();
+    };
+    EXPECT_THAT(interfaces("text-nothing"), IsEmpty());
+}
+
+class ComponentEnds : public OnWorkers {
+protected:
+    static constexpr std::uint64_t kMemory = 64 << 20;
+
+    ComponentEnds() : OnWorkers(with_little_memory()) {}
+    static KernelWorld::Options with_little_memory() {
+        KernelWorld::Options options;
+        options.limits.process_memory_bytes_max = kMemory;
+        return options;
+    }
+    void SetUp() override {
+        start({"witness"});
+        tell("witness", "note before");
+        EXPECT_THAT(of("witness"), ElementsAre("1 note before", "1 done"));
+    }
+    /// Whatever ended, this one goes on, in the same node.
+    void TearDown() override {
+        tell("witness", "note after");
+        EXPECT_THAT(of("witness"), ElementsAre("1 note after", "1 done"));
+    }
+    std::string crash_report(std::string_view name) {
+        for (const std::string& line : kernel_said(0)) {
+            if (line.find(id_of(name) + " ended with error") != line.npos) {
+                return line;
+            }
+        }
+        return "";
+    }
+    std::string reason_in_log(std::string_view name) {
+        for (const std::string& line : world.log_lines()) {
+            if (line.find("process_crashed process=" + id_of(name)) != line.npos) {
+                return line;
+            }
+        }
+        return "";
+    }
+};
+INSTANTIATE_TEST_SUITE_P(Workers, ComponentEnds, worker_counts(), worker_name);
+
+TEST_P(ComponentEnds, E10_E18_RecursionWithoutEndIsATrapOfThatGuestOnly) {
+    add("deep", "recursion");
+    EXPECT_FALSE(exists("deep"));
+    EXPECT_THAT(crash_report("deep"), HasSubstr("out of bounds"));
+    add("text", "text-stack-overflow");
+    EXPECT_FALSE(exists("text"));
+    EXPECT_THAT(crash_report("text"), HasSubstr("stack"));
+    add("a");
+    tell("a", "recurse 100");
+    EXPECT_THAT(of("a"), ElementsAre("1 recurse 5050", "1 done"));
+    tell("a", "recurse 0");
+    EXPECT_FALSE(exists("a"));
+    EXPECT_THAT(reason_in_log("a"), HasSubstr("reason=trapped"));
+}
+
+TEST_P(ComponentEnds, E10_E18_AMemoryHogMeetsItsLimitAndNobodyElseDoes) {
+    add("hog", "memory-hog");
+    EXPECT_FALSE(exists("hog"));
+    EXPECT_THAT(crash_report("hog"), HasSubstr("out of memory after 48 MiB"));
+    EXPECT_THAT(reason_in_log("hog"), HasSubstr("reason=memory_limit"));
+    add("a");
+    tell("a", "allocate 33554432\nallocate 67108864\nallocate 1048576");
+    EXPECT_THAT(of("a"), ElementsAre("1 allocate kept=33554432", "2 allocate refused kept=33554432",
+                                     "3 allocate kept=34603008", "3 done"));
+    EXPECT_TRUE(exists("a"));
+    EXPECT_LE(world.status(id_of("a"))->memory_bytes, kMemory);
+}
+
+TEST_P(ComponentEnds, E10_E18_AFloodOnTheErrorStreamStopsNobodyAndEndsWithItsGuest) {
+    world.start_component(id_of("flood"), fixture("stderr-flood"), {});
+    post("witness", "note during");
+    world.compute(100 * kMillisecond);
+    EXPECT_THAT(of("witness"), ElementsAre("1 note during", "1 done"));
+    EXPECT_TRUE(exists("flood"));
+    EXPECT_TRUE(world.kill(id_of("flood")));
+    EXPECT_FALSE(exists("flood"));
+    EXPECT_EQ(crash_report("flood"), "");
+}
+
+TEST_P(ComponentEnds, E10_E18_AnAccessOutOfBoundsIsATrapOfThatGuestOnly) {
+    add("bounds", "text-out-of-bounds");
+    EXPECT_FALSE(exists("bounds"));
+    EXPECT_THAT(crash_report("bounds"), HasSubstr("out of bounds"));
+    EXPECT_THAT(reason_in_log("bounds"), HasSubstr("reason=trapped"));
+}
+
+TEST_P(ComponentEnds, E10_E18_EndlessBulkInstructionsAreCutIntoSlices) {
+    world.start_component(id_of("bulk"), fixture("text-bulk-memory"), {});
+    post("witness", "note during");
+    world.compute(100 * kMillisecond);
+    EXPECT_THAT(of("witness"), ElementsAre("1 note during", "1 done"));
+    EXPECT_TRUE(exists("bulk"));
+    EXPECT_TRUE(world.kill(id_of("bulk")));
+}
+
+TEST_P(ComponentEnds, E10_APanicIsReportedWithItsWordsAndItsFrames) {
+    add("panic", "panic-rust");
+    EXPECT_THAT(said("panic"), ElementsAre("about to panic"));
+    EXPECT_THAT(crash_report("panic"), HasSubstr("this is the panic of n.os@panic:test:os"));
+    EXPECT_THAT(reason_in_log("panic"), HasSubstr("reason=trapped"));
+    add("frames", "backtrace");
+    EXPECT_FALSE(exists("frames"));
+    EXPECT_THAT(kernel_said(1), Contains(HasSubstr("backtrace of n.os@frames:test:os")));
+    add("crash", "crash-counter");
+    EXPECT_THAT(said("crash"), ElementsAre("starts: 0"));
+    EXPECT_THAT(crash_report("crash"), HasSubstr("crash number 0"));
+}
+
+TEST_P(ComponentEnds, E10_AReturnIsNoCrash) {
+    add("nothing", "text-nothing");
+    EXPECT_FALSE(exists("nothing"));
+    EXPECT_EQ(crash_report("nothing"), "");
+    EXPECT_EQ(reason_in_log("nothing"), "");
+    EXPECT_THAT(kernel_said(1), Contains("process n.os@nothing:test:os returned without error"));
+}
+
+}  // namespace
+}  // namespace perdure::conformance
