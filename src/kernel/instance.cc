@@ -1,6 +1,7 @@
 #include "kernel/instance.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/check.h"
 #include "base/utf8.h"
@@ -64,6 +65,13 @@ Result<void> Instance::start() {
 
 void Instance::begin_slice() {
     end_slice_ = false;
+}
+
+void Instance::room_came() {
+    if (std::exchange(owes_room_, false)) {
+        Waiting room = Waiting::Room;
+        process_.waiting.compare_exchange_strong(room, Waiting::No, std::memory_order_relaxed);
+    }
 }
 
 void Instance::learn(SequenceNumber number) {

@@ -100,11 +100,12 @@ public:
     void refuse(std::uint64_t id, SequenceNumber seen);
 
     /// True when the guest should stop soon although its slice is not used up: back-pressure (K-83).
+    Process& process() { return process_; }
     bool wants_slice_end() const { return end_slice_; }
     /// True when the guest may not run before the journal has room: an entry was taken above its share (K-268).
     bool owes_room() const { return owes_room_; }
     void begin_slice();
-    void room_came() { owes_room_ = false; }
+    void room_came();
 
     /// A read or append that the guest waits for has ended.
     void finish_read(Result<Seen<Journal::StoredValue>> result);

@@ -166,13 +166,13 @@ CallStatus Instance::drop_capabilities(Resume resume, std::span<const Capability
 }
 
 CallStatus Instance::change_capabilities(CapabilityChange change) {
-    const auto number = kernel_.change_own_capabilities(process_, change, capability_change_);
-    if (!number) {
-        kernel_.journal().when_room(process_.facts.appender, 1, waker(Waiting::Room));
+    const Kernel::OwnChange done = kernel_.change_own_capabilities(process_, change, capability_change_);
+    if (done.bytes_without_room != 0) {
+        kernel_.journal().when_room(process_.facts.appender, done.bytes_without_room, waker(Waiting::Room));
         return CallStatus::Pending;
     }
     process_.waiting.store(Waiting::No, std::memory_order_relaxed);
-    learn(*number);
+    learn(done.number);
     return CallStatus::Ready;
 }
 
@@ -239,15 +239,15 @@ CallStatus Instance::set_on_exit(const OnExitView& view) {
         }
         on_exit.requests.push_back(std::move(request));
     }
-    const Kernel::OnExitChange change = kernel_.change_on_exit(process_, std::move(on_exit));
+    const Kernel::OwnChange change = kernel_.change_on_exit(process_, std::move(on_exit));
     learn(change.number);
-    if (!change.above_share) {
+    if (change.bytes_without_room == 0) {
         return CallStatus::Ready;
     }
     // The entry was taken all the same; its guest goes on when there is room (K-268).
     owes_room_ = true;
     end_slice_ = true;
-    kernel_.journal().when_room(process_.facts.appender, 1, waker(Waiting::Room));
+    kernel_.journal().when_room(process_.facts.appender, change.bytes_without_room, waker(Waiting::Room));
     return CallStatus::Pending;
 }
 

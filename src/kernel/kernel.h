@@ -187,14 +187,15 @@ public:
     void note_refused(Process& target);
     void trace_drop(std::string_view reason, const Envelope& envelope);
 
-    /// Nothing when the journal has no room for the process.
-    std::optional<SequenceNumber> change_own_capabilities(Process& process, CapabilityChange change,
-                                                          const std::vector<Capability>& capabilities);
-    struct OnExitChange {
+    struct OwnChange {
         SequenceNumber number;
-        bool above_share = false;
+        std::size_t bytes_without_room = 0;  ///< Size of the entry that did not fit into the process's share; 0: it did.
     };
-    OnExitChange change_on_exit(Process& process, OnExit on_exit);
+    /// Nothing has changed when there was no room.
+    OwnChange change_own_capabilities(Process& process, CapabilityChange change,
+                                      const std::vector<Capability>& capabilities);
+    /// Always taken; without room its guest is to wait afterwards (K-268).
+    OwnChange change_on_exit(Process& process, OnExit on_exit);
     /// Takes `process` out of the table with everything it held, and what it issued unless told otherwise (K-118).
     /// Whoever learns of it depends on the result: the entry's number or what the process had `seen`, if that is newer.
     SequenceNumber remove(Process& process, Worker::Revoke revoke, SequenceNumber seen);
@@ -215,7 +216,7 @@ private:
     std::optional<SequenceNumber> remove_dormant(const ProcessId& id, Worker::Revoke revoke);
     /// Keeps the number of the removal of `id` at least until it is durable.
     void note_freed(const ProcessId& id, SequenceNumber number);
-    OnExitChange put_on_exit(ProcessTable::Writer& writer, TableEntry entry, OnExit on_exit);
+    OwnChange put_on_exit(ProcessTable::Writer& writer, TableEntry entry, OnExit on_exit);
     void load_stored_code(std::vector<StoredProcess>& found);
     void enter_stored(const ProcessId& id, const ProcessRecord& record, std::shared_ptr<const Code> code,
                       const std::vector<CapabilityRecord>& capabilities);

@@ -266,12 +266,12 @@ void Kernel::note_freed(const ProcessId& id, SequenceNumber number) {
     }
 }
 
-std::optional<SequenceNumber> Kernel::change_own_capabilities(Process& process, CapabilityChange kind,
-                                                              const std::vector<Capability>& capabilities) {
+Kernel::OwnChange Kernel::change_own_capabilities(Process& process, CapabilityChange kind,
+                                                  const std::vector<Capability>& capabilities) {
     auto writer = table_.write();
     const TableEntry* found = writer.find(process.self->address.process);
     if (found == nullptr || found->process.get() != &process) {
-        return SequenceNumber{};
+        return {};
     }
     TableEntry entry = *found;
     std::vector<CapabilityRecord> changed;
@@ -286,7 +286,7 @@ std::optional<SequenceNumber> Kernel::change_own_capabilities(Process& process, 
         entry.held = entry.held->without(capabilities, changed);
     }
     if (changed.empty()) {
-        return entry.changed;
+        return {entry.changed};
     }
     if (is_durable(entry)) {
         if (kind == CapabilityChange::Save) {
@@ -300,15 +300,15 @@ std::optional<SequenceNumber> Kernel::change_own_capabilities(Process& process, 
         number = parts_.journal.append(process.facts.appender, change);
     }
     if (!number) {
-        return std::nullopt;
+        return {{}, change.size()};
     }
     entry.changed = *number;
     writer.put(std::move(entry));
     writer.publish(*number);
-    return number;
+    return {*number};
 }
 
-Kernel::OnExitChange Kernel::change_on_exit(Process& process, OnExit on_exit) {
+Kernel::OwnChange Kernel::change_on_exit(Process& process, OnExit on_exit) {
     auto writer = table_.write();
     const TableEntry* found = writer.find(process.self->address.process);
     if (found == nullptr || found->process.get() != &process) {
@@ -330,7 +330,7 @@ std::optional<SequenceNumber> Kernel::set_on_exit(const ProcessId& target, OnExi
     return put_on_exit(writer, *found, std::move(on_exit)).number;
 }
 
-Kernel::OnExitChange Kernel::put_on_exit(ProcessTable::Writer& writer, TableEntry entry, OnExit on_exit) {
+Kernel::OwnChange Kernel::put_on_exit(ProcessTable::Writer& writer, TableEntry entry, OnExit on_exit) {
     const ProcessId& id = entry.process->self->address.process;
     const bool was_durable = is_durable(entry);
     entry.on_exit = std::make_shared<const OnExit>(std::move(on_exit));
@@ -345,10 +345,10 @@ Kernel::OnExitChange Kernel::put_on_exit(ProcessTable::Writer& writer, TableEntr
         change.changes.push_back({Family::Processes, process_key(id), std::nullopt});
         erase_capabilities(change, id, records_of(*entry.held));
     }
-    OnExitChange result{entry.changed};
+    OwnChange result{entry.changed};
     if (!change.changes.empty()) {
         auto number = parts_.journal.append(entry.process->facts.appender, change);
-        result.above_share = !number.has_value();
+        result.bytes_without_room = number ? 0 : change.size();
         result.number = number ? *number : append_always(std::move(change));
     }
     entry.changed = result.number;

@@ -312,13 +312,44 @@ TEST_P(ProcessState, WithoutSpaceCapabilityCallsAndClearStateWaitToo) {
     EXPECT_FALSE(holds("a", capability("a", "1")));
 }
 
+TEST_P(ProcessState, WhatDoesNotFitIntoTheShareWaitsForRoomOfItsSize) {
+    const std::vector<mock::Capability> list(1, guest_capability("a", std::string(500, '1')));
+    begin("a",
+          [this, list](mock::Api& api) -> mock::Script {
+              const mock::Delivery order = co_await api.receive();
+              co_await save(api, "x");
+              if (order.request.body == "save") {
+                  co_await api.save_capabilities(list);
+              } else {
+                  const mock::OnExit long_one = guest_fires({tell("nobody", std::string(500, '2'))});
+                  co_await api.set_on_exit(long_one);
+              }
+              note("a", order.request.body);
+              co_await api.receive();
+          },
+          guest(OnExit::restart()));
+    for (const char* order : {"save", "set"}) {
+        world.journal().hold_syncs();
+        world.journal().set_bounds(100, 10'000);  // The small entry leaves a little room, which is no use.
+        send_to("a", order);
+        EXPECT_EQ(world.status("a:test:os")->waiting, Waiting::Room);
+        EXPECT_THAT(of("a"), Not(Contains(order)));
+        world.journal().set_bounds(10'000, 10'000);
+        world.journal().sync();
+        world.settle();
+        EXPECT_THAT(of("a"), Contains(order));
+        world.kernel().restart(parse_process_id("a:test:os").value(), [](std::optional<SequenceNumber>) {});
+        world.settle();
+    }
+}
+
 TEST_P(ProcessState, AboveItsShareSetOnExitIsTakenAndItsGuestWaitsAfterIt) {
     begin("a",
           [this](mock::Api& api) -> mock::Script {
               co_await api.receive();
               const mock::OnExit none;
               co_await api.set_on_exit(none);
-              note("a", "went on");
+              note("a", "went on, waiting: " + std::string(to_string(world.status("a:test:os")->waiting)));
               co_await api.receive();
               note("a", "received");
           },
@@ -333,7 +364,7 @@ TEST_P(ProcessState, AboveItsShareSetOnExitIsTakenAndItsGuestWaitsAfterIt) {
     EXPECT_THAT(of("a"), IsEmpty());
     world.journal().make_room();
     world.settle();
-    EXPECT_THAT(of("a"), ElementsAre("went on", "received"));
+    EXPECT_THAT(of("a"), ElementsAre("went on, waiting: no", "received"));
     EXPECT_FALSE(exists("a"));
 }
 

@@ -336,14 +336,17 @@ TEST_P(Seen, WhoLearnsThatAProcessThatIsNotStoredIsGoneWaitsForWhatItHadSeen) {
 TEST_P(Seen, AKillIsAnsweredWithTheNumberOfTheRemovalAndOfWhatTheProcessDid) {
     begin("stored", saves_then_sends(tell("nobody", "x")), guest(OnExit::restart()));
     world.journal().hold_syncs();
-    begin("unstored", saves_then_sends(tell("nobody", "x")));
+    world.start("unstored:test:os", saves_then_sends(tell("nobody", "x")));
+    world.settle();
     const SequenceNumber saved = last();
-    EXPECT_EQ(number_of_answer("r1", R"({"KillProcess":"unstored:test:os"})"), saved);
-    EXPECT_EQ(last(), saved);
-    EXPECT_EQ(number_of_answer("r2", R"({"KillProcess":"stored:test:os"})"), last());
-    EXPECT_GT(last(), saved);
+    const SequenceNumber of_unstored = number_of_answer("r1", R"({"KillProcess":"unstored:test:os"})");
+    EXPECT_EQ(of_unstored, saved);
+    EXPECT_EQ(last(), saved);  // Its removal is no entry.
+    const SequenceNumber of_stored = number_of_answer("r2", R"({"KillProcess":"stored:test:os"})");
+    EXPECT_GT(of_stored, saved);
+    EXPECT_EQ(of_stored, last());
     // And so does who hears that there is nothing left to kill.
-    EXPECT_EQ(number_of_answer("r3", R"({"KillProcess":"stored:test:os"})"), last());
+    EXPECT_EQ(number_of_answer("r3", R"({"KillProcess":"stored:test:os"})"), of_stored);
 }
 
 TEST_P(Seen, AnswersOfTheKernelWaitForWhatTheyTell) {

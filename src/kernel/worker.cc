@@ -219,6 +219,7 @@ TickDecision Worker::on_tick(Instance& instance) {
         return TickDecision::Yield;
     }
     const MonotonicTime now = kernel_.clock().monotonic_now();
+    count_cpu(instance.process(), now);
     const TickDecision decision = ready_.on_tick(now);
     if (decision != TickDecision::Continue) {
         return decision;
@@ -262,6 +263,11 @@ void Worker::start_module(const Ref<Process>& process) {
     }
 }
 
+void Worker::count_cpu(Process& process, MonotonicTime now) {
+    process.counters.cpu_ns.fetch_add(static_cast<std::uint64_t>((now - cpu_counted_to_).count()), std::memory_order_relaxed);
+    cpu_counted_to_ = now;
+}
+
 void Worker::run_slice(Process& process, MonotonicTime now) {
     Instance& instance = *process.instance;
     if (instance.owes_room()) {
@@ -269,9 +275,10 @@ void Worker::run_slice(Process& process, MonotonicTime now) {
         return;
     }
     instance.begin_slice();
+    cpu_counted_to_ = now;
     const PollOutcome outcome = instance.guest().poll();
     const MonotonicTime after = kernel_.clock().monotonic_now();
-    process.counters.cpu_ns.fetch_add(static_cast<std::uint64_t>((after - now).count()), std::memory_order_relaxed);
+    count_cpu(process, after);
     switch (outcome) {
         case PollOutcome::Blocked: ready_.blocked(process, after); break;
         case PollOutcome::Yielded:

@@ -109,6 +109,8 @@ public:
 
 private:
     void run_slice(Process& process, MonotonicTime now);
+    /// Since the last call or the slice's begin: a lone guest's slice may last, and its counter goes on meanwhile.
+    void count_cpu(Process& process, MonotonicTime now);
     void run_module(Process& process, MonotonicTime now);
     void finish(Process& process, MonotonicTime now);
     /// Ends the instance; a guest with much memory is deleted elsewhere.
@@ -131,6 +133,7 @@ private:
     struct CallAt;
     std::list<std::unique_ptr<CallAt>> calls_;
     ReadyQueues ready_;
+    MonotonicTime cpu_counted_to_{};  ///< Of the slice that runs.
     std::shared_ptr<const TableSnapshot> table_;
     std::uint64_t table_generation_ = 0;
 };

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "packages/code_store.h"
-#include "packages/package.h"
 #include "storage/content_hash.h"
 #include "storage/doctor.h"
 #include "storage/home.h"

@@ -82,16 +82,22 @@ public:
     Guarded<std::vector<std::string>> lines;
 };
 
-/// The manual clock, and how often the kernel has looked at it.
+/// The manual clock, for the kernel: tells that it was looked at. Thread: that of the world.
 class KernelWorld::WatchedClock final : public Clock {
 public:
     explicit WatchedClock(const ManualClock& clock) : clock_(clock) {}
     MonotonicTime monotonic_now() const override {
         looks_.fetch_add(1, std::memory_order_relaxed);
+        if (at_look) {
+            at_look();
+        }
         return clock_.monotonic_now();
     }
     WallTime wall_now() const override { return clock_.wall_now(); }
+    /// Thread: any.
     std::uint64_t looks() const { return looks_.load(std::memory_order_relaxed); }
+
+    std::function<void()> at_look;
 
 private:
     const ManualClock& clock_;
@@ -311,15 +317,19 @@ void KernelWorld::advance(Nanoseconds by) {
 void KernelWorld::compute(Nanoseconds by) {
     CHECK(options_.threads == kernel::Kernel::Threads::Stepped, "compute() is for stepped worlds");
     const MonotonicTime end = clock_.monotonic_now() + by;
+    watched_clock_->at_look = [this, end] {
+        constexpr Nanoseconds kTick = std::chrono::milliseconds(1);
+        clock_.advance(std::min(end - clock_.monotonic_now(), kTick));
+        for (std::uint32_t index = 0; index < kernel_->worker_count(); ++index) {
+            // All workers share one thread here: whoever computes gives way at every tick.
+            kernel_->worker(index).post([](kernel::Worker&) {});
+        }
+        engine_->tick();
+    };
+    // A guest that makes no calls looks at the clock when it is asked at a tick.
     std::atomic<bool> over{false};
     std::thread ticker([&] {
         while (!over.load()) {
-            constexpr Nanoseconds kTick = std::chrono::milliseconds(1);
-            clock_.advance(std::clamp(end - clock_.monotonic_now(), Nanoseconds(0), kTick));
-            for (std::uint32_t index = 0; index < kernel_->worker_count(); ++index) {
-                // All workers share one thread here: whoever computes gives way at every tick.
-                kernel_->worker(index).post([](kernel::Worker&) {});
-            }
             const std::uint64_t looks = watched_clock_->looks();
             engine_->tick();
             while (!over.load() && watched_clock_->looks() == looks) {
@@ -330,12 +340,9 @@ void KernelWorld::compute(Nanoseconds by) {
     while (clock_.monotonic_now() < end) {
         step_once();
     }
-    // What became due at the end itself, and one turn for everybody.
-    for (std::uint32_t index = 0; index < kernel_->worker_count(); ++index) {
-        step_once();
-    }
     over.store(true);
     ticker.join();
+    watched_clock_->at_look = nullptr;
 }
 
 std::vector<std::string> KernelWorld::prints(std::uint8_t level) const {

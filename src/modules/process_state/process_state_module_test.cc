@@ -91,7 +91,6 @@ TEST_P(StateModule, CK123_AnOrdinaryProcessIsNotAnsweredAndTheTerminalPackageIs)
     EXPECT_THAT(world.prints_of(kState, 1).front(), HasSubstr("n.os@ordinary:test:os ignored"));
     EXPECT_EQ(stored_state("a"), "secret");
     EXPECT_EQ(answer_to("clear:terminal:sys", request(R"({"GetState":"a:test:os"})")), "\"GetState\"");
-    EXPECT_EQ(answer_to("anything:distro:sys", request(R"({"GetState":"a:test:os"})")), "\"GetState\"");
 }
 
 TEST_P(StateModule, CK124_AnUnknownIdIsNotFoundAndTheMetadataIsRepeated) {
@@ -206,10 +205,12 @@ TEST_P(StateModule, AnAnswerWaitsForTheEntryItTellsOfAndForNoOther) {
     EXPECT_TRUE(is_durable(number_of("t1", R"({"GetState":"durable:test:os"})")));
     EXPECT_EQ(number_of("t2", R"({"GetState":"pending:test:os"})"), saved_at);
     EXPECT_TRUE(is_durable(number_of("t3", R"({"GetState":"absent:test:os"})")));
-    EXPECT_EQ(number_of("t4", R"({"DeleteState":"pending:test:os"})"), world.journal().last());
-    const SequenceNumber deleted_at = world.journal().last();
+    const SequenceNumber deleted_at = number_of("t4", R"({"DeleteState":"pending:test:os"})");
+    EXPECT_EQ(deleted_at, world.journal().last());
     EXPECT_EQ(number_of("t5", R"({"GetState":"pending:test:os"})"), deleted_at);
-    EXPECT_EQ(number_of("t6", R"({"SetState":"durable:test:os"})", blob("x")), world.journal().last());
+    const SequenceNumber set_at = number_of("t6", R"({"SetState":"durable:test:os"})", blob("x"));
+    EXPECT_GT(set_at, deleted_at);
+    EXPECT_EQ(set_at, world.journal().last());
 }
 
 }  // namespace

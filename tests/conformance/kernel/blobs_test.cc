@@ -111,7 +111,7 @@ TEST_P(ComponentBlobs, CK39_StateLeavesTheBlobsAlone) {
 
 TEST_P(ComponentBlobs, CK40_AMessageThatWaitsChangesNothingUntilItIsReceived) {
     start({"a", "b", "c", "x"});
-    tell("c", "sleep 100\necho");
+    tell("c", "receive\nsleep 100\nrespond blob=of-c");
     tell("b",
          "receive\nawait {c} expect=5\nget-blob\nlast-blob\nreceive\nget-blob\nlast-blob");
     tell("a", "send {b} blob=one");
@@ -119,7 +119,7 @@ TEST_P(ComponentBlobs, CK40_AMessageThatWaitsChangesNothingUntilItIsReceived) {
     advance(kSecond);
     EXPECT_THAT(of("b"),
                 ElementsAre(StartsWith("1 request source=a"), StartsWith("2 response source=c"),
-                            "3 get-blob blob=one", "4 last-blob blob=one",
+                            "3 get-blob blob=of-c", "4 last-blob blob=of-c",
                             StartsWith("5 request source=x"), "6 get-blob blob=two",
                             "7 last-blob blob=two", "7 done"));
 }
