@@ -8,8 +8,8 @@
 
 namespace perdure {
 
-/// Bytes of the well-formed UTF-8 sequence at the front of `text`, which is not empty; 0 if there is none. Overlong forms
-/// and surrogates are not well-formed (RFC 3629).
+/// Bytes of the well-formed UTF-8 sequence at the front of `text`, which is not empty; 0 if there
+/// is none. Overlong forms and surrogates are not well-formed (RFC 3629).
 inline std::size_t utf8_sequence_size(std::string_view text) {
     const auto at = [text](std::size_t i) { return static_cast<unsigned char>(text[i]); };
     const auto continues = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xbf) {

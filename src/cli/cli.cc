@@ -18,7 +18,8 @@ struct Home {
     std::string origin;
 };
 
-/// `--home`, else `$PERDURE_HOME`, else `$XDG_DATA_HOME/perdure`, else `$HOME/.local/share/perdure` (M-DSK-6).
+/// `--home`, else `$PERDURE_HOME`, else `$XDG_DATA_HOME/perdure`, else `$HOME/.local/share/perdure`
+/// (M-DSK-6).
 Result<Home> find_home(const CliContext& context, const Invocation& invocation) {
     const auto variable = [&](const char* name) {
         const auto found = context.environment.find(name);

@@ -143,7 +143,7 @@ TEST_F(EngineTest, EndsAreToldApart) {
     EXPECT_EQ(exit.code, 1);
 }
 
-TEST_F(EngineTest, AThrowingHostCallFaultsItsGuestAndTheNodeGoesOn) {
+TEST_F(EngineTest, E17_AThrowingHostCallFaultsItsGuestAndTheNodeGoesOn) {
     for (const std::string name : {"print", "clear_state", "set_state"}) {
         calls_.throwing = name;
         auto guest = start(test_guests::kCaller);

@@ -179,7 +179,7 @@ const std::vector<Entry> kLayout = {
     FIELD(kwe_host, sleep_until),
 };
 
-TEST(Layout, OfEveryStructAgreesOnBothSides) {
+TEST(Layout, E1_OfEveryStructAgreesOnBothSides) {
     std::uint32_t value = 0;
     for (std::uint32_t index = 0; index < kLayout.size(); ++index) {
         ASSERT_EQ(kwe_abi_layout(index, &value), 1) << kLayout[index].first;

@@ -1,4 +1,5 @@
-/// What a boot makes of the stored table, after an orderly end and after a crash (kernel specification §5.8).
+/// What a boot makes of the stored table, after an orderly end and after a crash (kernel
+/// specification §5.8).
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -22,7 +23,8 @@ protected:
     /// One process of each behaviour; the third tells the second that it ended.
     void three_processes() {
         add("first", listens("first"), guest(OnExit::none()));
-        add("second",
+        add(
+            "second",
             [this](mock::Api& api) -> mock::Script {
                 note("second", "started");
                 for (;;) {
@@ -31,7 +33,8 @@ protected:
                 }
             },
             guest(OnExit::restart()));
-        add("third",
+        add(
+            "third",
             [this](mock::Api& api) -> mock::Script {
                 note("third", "started");
                 co_await api.receive();
@@ -253,24 +256,30 @@ TEST_P(Boot, RecordsOfUnsafeIdsAndOfNoneAndCapabilitiesOfNobodyAreDropped) {
     ProcessRecord record;
     record.code_handle = "/test:os/pkg/x.wasm";
     record.on_exit = OnExit::none();
-    put(Family::Processes, SharedBytes(std::string_view("none:test:os")), encode_process_record(record));
+    put(Family::Processes, SharedBytes(std::string_view("none:test:os")),
+        encode_process_record(record));
     record.on_exit = OnExit::restart();
-    put(Family::Processes, SharedBytes(std::string_view("kernel:distro:sys")), encode_process_record(record));
+    put(Family::Processes, SharedBytes(std::string_view("kernel:distro:sys")),
+        encode_process_record(record));
     CapabilityRecord orphan;
     orphan.capability = capability("a", "1");
     const ProcessId nobody = parse_process_id("nobody:test:os").value();
-    put(Family::Capabilities, capability_key(nobody, orphan.capability), encode_capability_record(orphan));
+    put(Family::Capabilities, capability_key(nobody, orphan.capability),
+        encode_capability_record(orphan));
     world.reboot();
     EXPECT_TRUE(exists("a"));
     EXPECT_FALSE(exists("none"));
-    EXPECT_THAT(kernel_prints(0), Contains(HasSubstr("the stored process none:test:os was dropped")));
-    EXPECT_THAT(kernel_prints(0), Contains(HasSubstr("the stored process kernel:distro:sys was dropped")));
+    EXPECT_THAT(kernel_prints(0),
+                Contains(HasSubstr("the stored process none:test:os was dropped")));
+    EXPECT_THAT(kernel_prints(0),
+                Contains(HasSubstr("the stored process kernel:distro:sys was dropped")));
     EXPECT_EQ(world.journal().count(Family::Processes), 1U);
     EXPECT_EQ(world.journal().count(Family::Capabilities), 1U);
 }
 
 TEST_P(Boot, EveryFieldOfARecordSurvives) {
-    KernelWorld::Guest open = guest(OnExit::restart(), {capability("b", R"({ "spelled" : "so" })")});
+    KernelWorld::Guest open =
+        guest(OnExit::restart(), {capability("b", R"({ "spelled" : "so" })")});
     open.is_public = true;
     begin("a", silent, open);
     Causality asker;
@@ -288,15 +297,16 @@ TEST_P(Boot, EveryFieldOfARecordSurvives) {
 
 TEST_P(Boot, TimersQueuesAndOutstandingRequestsDoNotOutliveTheNode) {
     begin("b", silent, guest(OnExit::restart()));
-    begin("a",
-          [this](mock::Api& api) -> mock::Script {
-              note("a", "started");
-              const mock::Send question = ask("b", "x", 10);
-              co_await api.send_request(question);
-              co_await until(api, now() + 5 * kSecond);
-              note("a", "slept");
-          },
-          guest(OnExit::restart(), {messaging("b")}));
+    begin(
+        "a",
+        [this](mock::Api& api) -> mock::Script {
+            note("a", "started");
+            const mock::Send question = ask("b", "x", 10);
+            co_await api.send_request(question);
+            co_await until(api, now() + 5 * kSecond);
+            note("a", "slept");
+        },
+        guest(OnExit::restart(), {messaging("b")}));
     world.advance(kSecond);
     world.crash_and_boot();
     EXPECT_EQ(world.status("a:test:os")->outstanding, 1U);

@@ -1,5 +1,5 @@
-/// The three exit behaviours under every way to end (K-144), and the requests that an exit sends (kernel specification
-/// §§5.4 to 5.6).
+/// The three exit behaviours under every way to end (K-144), and the requests that an exit sends
+/// (kernel specification §§5.4 to 5.6).
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -17,7 +17,17 @@ using ::testing::Not;
 using ::testing::SizeIs;
 
 /// How a process ends.
-enum class Way { Return, ExitWithSuccess, ExitWithFailure, Trap, Fault, MemoryLimit, Kill, Shutdown, Crash };
+enum class Way {
+    Return,
+    ExitWithSuccess,
+    ExitWithFailure,
+    Trap,
+    Fault,
+    MemoryLimit,
+    Kill,
+    Shutdown,
+    Crash
+};
 
 constexpr Way kByItself[] = {Way::Return, Way::ExitWithSuccess, Way::ExitWithFailure,
                              Way::Trap,   Way::Fault,           Way::MemoryLimit};
@@ -54,7 +64,8 @@ protected:
                 case Way::ExitWithFailure: co_await api.exit(1); break;
                 case Way::Trap: co_await trap(api, "trapped"); break;
                 case Way::Fault: {
-                    const mock::Send question = tell("nobody", "an awaited Request that expects nothing");
+                    const mock::Send question =
+                        tell("nobody", "an awaited Request that expects nothing");
                     co_await api.send_and_await(question);
                     break;
                 }
@@ -76,13 +87,15 @@ protected:
         const Three made{name + "-none", name + "-restart", name + "-requests"};
         add(made.none, ends(way), guest(OnExit::none()));
         add(made.restart, ends(way), guest(OnExit::restart()));
-        add(made.requests, ends(way), guest(fires("heir", made.requests + " ended"), {messaging("heir")}));
+        add(made.requests, ends(way),
+            guest(fires("heir", made.requests + " ended"), {messaging("heir")}));
         return made;
     }
     /// A capability that `name` issues, held by `heir`.
     Capability issued(const std::string& name) {
         Capability made = capability(name, R"({"from":"birth"})");
-        world.kernel().grant(parse_process_id(id_of("heir")).value(), {{made, GrantCause::Command, {}, {}, {}}});
+        world.kernel().grant(parse_process_id(id_of("heir")).value(),
+                             {{made, GrantCause::Command, {}, {}, {}}});
         return made;
     }
     std::vector<std::string> dropped() {
@@ -115,7 +128,8 @@ TEST_P(ExitRequests, EveryBehaviourIsHonouredHoweverAProcessEndsByItself) {
             EXPECT_EQ(kernel_prints(0).size() - before, is_crash(way) ? 1U : 0U) << name;
             const std::string returned = "process n.os@" + id_of(name) + " returned without error";
             if (is_crash(way)) {
-                EXPECT_THAT(kernel_prints(0).back(), HasSubstr("process n.os@" + id_of(name) + " ended with error:"));
+                EXPECT_THAT(kernel_prints(0).back(),
+                            HasSubstr("process n.os@" + id_of(name) + " ended with error:"));
                 EXPECT_THAT(kernel_prints(1), Not(Contains(returned)));
             } else {
                 EXPECT_THAT(kernel_prints(1), Contains(returned));
@@ -130,7 +144,8 @@ TEST_P(ExitRequests, EveryBehaviourIsHonouredHoweverAProcessEndsByItself) {
         EXPECT_TRUE(holds("heir", of_restart));
         EXPECT_TRUE(holds("heir", messaging(names.restart)));
 
-        EXPECT_THAT(of("heir"), ElementsAre("Request " + names.requests + " ended from " + names.requests));
+        EXPECT_THAT(of("heir"),
+                    ElementsAre("Request " + names.requests + " ended from " + names.requests));
         EXPECT_FALSE(exists(names.requests));
         EXPECT_FALSE(holds("heir", of_requests));
         EXPECT_FALSE(world.journal().stored(Family::Processes, id_of(names.requests)).has_value());
@@ -184,7 +199,8 @@ TEST_P(ExitRequests, TheEndOfTheNodeKeepsRestartAndFiresRequestsAtTheNextBoot) {
         EXPECT_FALSE(exists(names.none));
         EXPECT_EQ(starts(names.restart), 1U);
         EXPECT_FALSE(exists(names.requests));
-        EXPECT_THAT(of("heir"), ElementsAre("Request " + names.requests + " ended from " + names.requests));
+        EXPECT_THAT(of("heir"),
+                    ElementsAre("Request " + names.requests + " ended from " + names.requests));
     }
     EXPECT_THAT(kernel_prints(0), IsEmpty());
 }
@@ -204,8 +220,8 @@ TEST_P(ExitRequests, CK98_AProcessThatReturnsSendsItsRequestWithBlobAndNothingEx
     request.blob = Blob{"text/plain", SharedBytes(std::string_view("bytes"))};
     begin("child", ends(Way::Return), guest(fires({request}), {messaging("parent")}));
     send_to("child", "end");
-    EXPECT_THAT(of("parent"),
-                ElementsAre("Request done from child, blob bytes (text/plain)", "expects nothing", "{}"));
+    EXPECT_THAT(of("parent"), ElementsAre("Request done from child, blob bytes (text/plain)",
+                                          "expects nothing", "{}"));
     EXPECT_FALSE(exists("child"));
     // Its answer had nobody to answer.
     EXPECT_THAT(kernel_prints(0), Contains(HasSubstr("there is no Request to answer")));
@@ -217,7 +233,8 @@ TEST_P(ExitRequests, CK99_APanicAndAKillSendTheSame) {
     send_to("child", "end");
     begin("killed", ends(Way::Return), guest(fires("parent", "killed"), {messaging("parent")}));
     EXPECT_TRUE(world.kill("killed:test:os"));
-    EXPECT_THAT(of("parent"), ElementsAre("Request panicked from child", "Request killed from killed"));
+    EXPECT_THAT(of("parent"),
+                ElementsAre("Request panicked from child", "Request killed from killed"));
     EXPECT_FALSE(exists("child"));
     EXPECT_FALSE(exists("killed"));
 }
@@ -226,27 +243,32 @@ TEST_P(ExitRequests, CK100_ExpectsResponseInsideIsStoredAndFiredAsNone) {
     begin("parent", [this](mock::Api& api) -> mock::Script {
         for (;;) {
             const mock::Delivery delivery = co_await api.receive();
-            note("parent", delivery.request.body +
-                               (delivery.request.expects_response ? " expects" : " expects nothing"));
+            note("parent",
+                 delivery.request.body +
+                     (delivery.request.expects_response ? " expects" : " expects nothing"));
         }
     });
     const mock::OnExit wanted = guest_fires({ask("parent", "set by the guest", 5)});
-    begin("guest",
-          [this, wanted](mock::Api& api) -> mock::Script {
-              co_await api.set_on_exit(wanted);
-              const mock::OnExit now = co_await api.get_on_exit();
-              note("guest", now.requests.at(0).request.body +
-                                (now.requests.at(0).request.expects_response ? " expects" : " expects nothing"));
-          },
-          guest(OnExit::none(), {messaging("parent")}));
+    begin(
+        "guest",
+        [this, wanted](mock::Api& api) -> mock::Script {
+            co_await api.set_on_exit(wanted);
+            const mock::OnExit now = co_await api.get_on_exit();
+            note("guest", now.requests.at(0).request.body +
+                              (now.requests.at(0).request.expects_response ? " expects"
+                                                                           : " expects nothing"));
+        },
+        guest(OnExit::none(), {messaging("parent")}));
     ExitRequest given = exit_request("parent", "given at birth");
     given.request.expects_response = 5;
-    begin("given",
-          [this](mock::Api& api) -> mock::Script {
-              const mock::OnExit now = co_await api.get_on_exit();
-              note("given", now.requests.at(0).request.expects_response ? "expects" : "expects nothing");
-          },
-          guest(fires({given}), {messaging("parent")}));
+    begin(
+        "given",
+        [this](mock::Api& api) -> mock::Script {
+            const mock::OnExit now = co_await api.get_on_exit();
+            note("given",
+                 now.requests.at(0).request.expects_response ? "expects" : "expects nothing");
+        },
+        guest(fires({given}), {messaging("parent")}));
     ExitRequest commanded = exit_request("parent", "set by command");
     commanded.request.expects_response = 5;
     begin("commanded", ends(Way::Return), guest(OnExit::none(), {messaging("parent")}));
@@ -265,7 +287,8 @@ TEST_P(ExitRequests, CK101_OnlyAnAllowedTargetThatExistsGetsItsRequest) {
     ExitRequest remote = exit_request("allowed", "remote");
     remote.target.node = "other.os";
     add("child", ends(Way::Return),
-        guest(fires({exit_request("absent", "1"), exit_request("closed", "2"), remote, exit_request("allowed", "4")}),
+        guest(fires({exit_request("absent", "1"), exit_request("closed", "2"), remote,
+                     exit_request("allowed", "4")}),
               {messaging("allowed"), messaging("absent")}));
     for (const char* name : {"allowed", "closed", "child"}) {
         run(name);
@@ -291,7 +314,8 @@ TEST_P(ExitRequests, APublicTargetNeedsNoCapability) {
 TEST_P(ExitRequests, CK102_ACapabilityTheProcessDoesNotHoldDoesNotTravel) {
     begin("parent", [this](mock::Api& api) -> mock::Script {
         const mock::Delivery delivery = co_await api.receive();
-        note("parent", delivery.request.body + " with " + std::to_string(delivery.request.capabilities.size()));
+        note("parent", delivery.request.body + " with " +
+                           std::to_string(delivery.request.capabilities.size()));
     });
     ExitRequest request = exit_request("parent", "x");
     request.request.capabilities = {network_of(KernelWorld::kNode), capability("parent", "1")};
@@ -302,22 +326,25 @@ TEST_P(ExitRequests, CK102_ACapabilityTheProcessDoesNotHoldDoesNotTravel) {
 
 TEST_P(ExitRequests, TheyComeInListOrderAfterEverythingTheProcessSentItself) {
     begin("parent", listens("parent"));
-    begin("child",
-          [](mock::Api& api) -> mock::Script {
-              const mock::Send own = tell("parent", "own");
-              co_await api.send_request(own);
-              co_await trap(api, "x");
-          },
-          guest(fires({exit_request("parent", "1"), exit_request("parent", "2"), exit_request("parent", "3")}),
-                {messaging("parent")}));
-    EXPECT_THAT(of("parent"), ElementsAre("Request own from child", "Request 1 from child", "Request 2 from child",
-                                          "Request 3 from child"));
+    begin(
+        "child",
+        [](mock::Api& api) -> mock::Script {
+            const mock::Send own = tell("parent", "own");
+            co_await api.send_request(own);
+            co_await trap(api, "x");
+        },
+        guest(fires({exit_request("parent", "1"), exit_request("parent", "2"),
+                     exit_request("parent", "3")}),
+              {messaging("parent")}));
+    EXPECT_THAT(of("parent"), ElementsAre("Request own from child", "Request 1 from child",
+                                          "Request 2 from child", "Request 3 from child"));
 }
 
 TEST_P(ExitRequests, ARequestToTheProcessItselfIsDropped) {
     begin("parent", listens("parent"));
     begin("child", ends(Way::Return),
-          guest(fires({exit_request("child", "to myself"), exit_request("parent", "on")}), {messaging("parent")}));
+          guest(fires({exit_request("child", "to myself"), exit_request("parent", "on")}),
+                {messaging("parent")}));
     send_to("child", "end");
     EXPECT_THAT(of("parent"), ElementsAre("Request on from child"));
     EXPECT_FALSE(exists("child"));
@@ -329,8 +356,9 @@ TEST_P(ExitRequests, OurInATargetMeansTheOwnNode) {
     request.target.node = "our";
     begin("given", ends(Way::Return), guest(fires({request}), {messaging("parent")}));
     const mock::OnExit wanted = guest_fires({at_node(tell("parent", "y"), "our")});
-    begin("set", [wanted](mock::Api& api) -> mock::Script { co_await api.set_on_exit(wanted); },
-          guest(OnExit::none(), {messaging("parent")}));
+    begin(
+        "set", [wanted](mock::Api& api) -> mock::Script { co_await api.set_on_exit(wanted); },
+        guest(OnExit::none(), {messaging("parent")}));
     send_to("given", "end");
     EXPECT_THAT(of("parent"), ElementsAre("Request y from set", "Request x from given"));
 }
@@ -339,15 +367,18 @@ TEST_P(ExitRequests, TheBehaviourInForceIsWhatWasSetLast) {
     begin("parent", listens("parent"));
     const mock::OnExit first = guest_fires({tell("parent", "first")});
     const mock::OnExit second = guest_fires({tell("parent", "second"), tell("absent", "dropped")});
-    begin("child",
-          [this, first, second](mock::Api& api) -> mock::Script {
-              co_await api.set_on_exit(first);
-              co_await api.set_on_exit(second);
-              const mock::OnExit now = co_await api.get_on_exit();
-              note("child", std::to_string(now.requests.size()) + " " + now.requests.at(0).request.body + " to " +
-                                now.requests.at(1).target.process + " at " + now.requests.at(1).target.node);
-          },
-          guest(OnExit::restart(), {messaging("parent")}));
+    begin(
+        "child",
+        [this, first, second](mock::Api& api) -> mock::Script {
+            co_await api.set_on_exit(first);
+            co_await api.set_on_exit(second);
+            const mock::OnExit now = co_await api.get_on_exit();
+            note("child", std::to_string(now.requests.size()) + " " +
+                              now.requests.at(0).request.body + " to " +
+                              now.requests.at(1).target.process + " at " +
+                              now.requests.at(1).target.node);
+        },
+        guest(OnExit::restart(), {messaging("parent")}));
     EXPECT_THAT(of("child"), ElementsAre("2 second to absent at n.os"));
     EXPECT_THAT(of("parent"), ElementsAre("Request second from child"));
     EXPECT_FALSE(exists("child"));

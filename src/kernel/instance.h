@@ -99,8 +99,8 @@ public:
     /// Ends an outstanding Request with Timeout because its target has no answer for it; nothing if it has ended.
     void refuse(std::uint64_t id, SequenceNumber seen);
 
-    /// True when the guest should stop soon although its slice is not used up: back-pressure (K-83).
     Process& process() { return process_; }
+    /// True when the guest should stop soon although its slice is not used up: back-pressure (K-83).
     bool wants_slice_end() const { return end_slice_; }
     /// True when the guest may not run before the journal has room: an entry was taken above its share (K-268).
     bool owes_room() const { return owes_room_; }

@@ -28,11 +28,12 @@ protected:
         return blob("mock:" + name);
     }
     static std::string initialise_body(std::string_view id, std::string_view on_exit = R"("None")",
-                                       std::string_view capabilities = "[]", std::string_view more = "") {
+                                       std::string_view capabilities = "[]",
+                                       std::string_view more = "") {
         return R"({"InitializeProcess":{"id":")" + std::string(id) +
-               R"(","wasm_bytes_handle":"/test:os/pkg/x.wasm","wit_version":1,"on_exit":)" + std::string(on_exit) +
-               R"(,"initial_capabilities":)" + std::string(capabilities) + R"(,"public":false)" + std::string(more) +
-               "}}";
+               R"(","wasm_bytes_handle":"/test:os/pkg/x.wasm","wit_version":1,"on_exit":)" +
+               std::string(on_exit) + R"(,"initial_capabilities":)" + std::string(capabilities) +
+               R"(,"public":false)" + std::string(more) + "}}";
     }
     static std::string capability_json(const Capability& capability) {
         return R"({"issuer":")" + to_string(capability.issuer) + R"(","params":"\")" +
@@ -57,7 +58,8 @@ TEST_P(KernelCommands, AProcessIsInitialisedAndRun) {
         note("made", api.our());
         co_await api.receive();
     });
-    EXPECT_EQ(command(initialise_body("made:test:os", R"("Restart")"), code), R"("InitializedProcess")");
+    EXPECT_EQ(command(initialise_body("made:test:os", R"("Restart")"), code),
+              R"("InitializedProcess")");
     EXPECT_EQ(world.status("made:test:os")->phase, LifePhase::Initialised);
     EXPECT_THAT(of("made"), IsEmpty());
     EXPECT_EQ(records(), 1U);
@@ -77,10 +79,11 @@ TEST_P(KernelCommands, CK127_WhatCannotBeInitialisedIsRefusedAndChangesNothing) 
     EXPECT_EQ(command(initialise_body("garbage:test:os"), blob("no component")), error);
     EXPECT_EQ(command(initialise_body("kernel:distro:sys"), code), error);
     EXPECT_THAT(kernel_prints(0), SizeIs(5));
-    EXPECT_THAT(kernel_prints(0),
-                ElementsAre(HasSubstr("the code of no-blob:test:os is missing"), HasSubstr("not safe"),
-                            HasSubstr("taken:test:os is taken"), HasSubstr("InitializeProcess: "),
-                            HasSubstr("belongs to the node itself")));
+    EXPECT_THAT(
+        kernel_prints(0),
+        ElementsAre(HasSubstr("the code of no-blob:test:os is missing"), HasSubstr("not safe"),
+                    HasSubstr("taken:test:os is taken"), HasSubstr("InitializeProcess: "),
+                    HasSubstr("belongs to the node itself")));
     EXPECT_EQ(world.journal().last(), before.seen());
     for (const char* name : {"no-blob", "garbage"}) {
         EXPECT_FALSE(exists(name));
@@ -92,9 +95,11 @@ TEST_P(KernelCommands, CK127_WhatCannotBeInitialisedIsRefusedAndChangesNothing) 
 
 TEST_P(KernelCommands, OptionsThisVersionHasNotBuiltAreRefused) {
     const mock::Blob code = code_of("fine", silent);
-    for (const char* option : {R"(,"turn":"atomic")", R"(,"turn":"immediate")", R"(,"delivery":"durable")"}) {
+    for (const char* option :
+         {R"(,"turn":"atomic")", R"(,"turn":"immediate")", R"(,"delivery":"durable")"}) {
         EXPECT_EQ(command(initialise_body("a:test:os", R"("None")", "[]", option), code),
-                  R"("InitializeProcessError")") << option;
+                  R"("InitializeProcessError")")
+            << option;
     }
     EXPECT_FALSE(exists("a"));
 }
@@ -119,15 +124,18 @@ TEST_P(KernelCommands, CK128_InitialiseGrantAndRunSentWithoutWaitingWorkAsWritte
 
 TEST_P(KernelCommands, CK129_InitialCapabilitiesTheSenderDoesNotHoldAreLeftOutAndReported) {
     const mock::Blob code = code_of("silent", silent);
-    const std::string list = "[" + capability_json(messaging("held")) + "," + capability_json(messaging("not-held")) +
-                             "," + capability_json(messaging("root")) + "]";
-    root_sends({ask_kernel(initialise_body("made:test:os", R"("None")", list), code)}, {messaging("held")});
+    const std::string list = "[" + capability_json(messaging("held")) + "," +
+                             capability_json(messaging("not-held")) + "," +
+                             capability_json(messaging("root")) + "]";
+    root_sends({ask_kernel(initialise_body("made:test:os", R"("None")", list), code)},
+               {messaging("held")});
     EXPECT_THAT(of("root"), ElementsAre("Response \"InitializedProcess\" from kernel"));
     EXPECT_TRUE(holds("made", messaging("held")));
     EXPECT_TRUE(holds("made", messaging("root")));  // It issues this one itself.
     EXPECT_FALSE(holds("made", messaging("not-held")));
     EXPECT_THAT(kernel_prints(0),
-                ElementsAre(AllOf(HasSubstr("made:test:os"), HasSubstr("not-held:test:os"), HasSubstr("root:test:os"))));
+                ElementsAre(AllOf(HasSubstr("made:test:os"), HasSubstr("not-held:test:os"),
+                                  HasSubstr("root:test:os"))));
 }
 
 TEST_P(KernelCommands, CK130_RunningWhatIsAbsentOrRunsAlreadyIsAnErrorTheGuestDoesNotNotice) {
@@ -161,17 +169,20 @@ TEST_P(KernelCommands, NoRevokeLeavesWhatTheKilledProcessIssued) {
     begin("b", silent);
     connect();
     EXPECT_TRUE(holds("b", messaging("a")));
-    const mock::Send kill = with_metadata(ask_kernel(R"({"KillProcess":"a:test:os"})"), "no-revoke");
+    const mock::Send kill =
+        with_metadata(ask_kernel(R"({"KillProcess":"a:test:os"})"), "no-revoke");
     EXPECT_EQ(answer_to(kRoot, kill), R"({"KilledProcess":"a:test:os"})");
     EXPECT_TRUE(holds("b", messaging("a")));
     begin("a", silent);
-    const mock::Send other = with_metadata(ask_kernel(R"({"KillProcess":"a:test:os"})"), "no-Revoke");
+    const mock::Send other =
+        with_metadata(ask_kernel(R"({"KillProcess":"a:test:os"})"), "no-Revoke");
     EXPECT_EQ(answer_to(kRoot, other), R"({"KilledProcess":"a:test:os"})");
     EXPECT_FALSE(holds("b", messaging("a")));
 }
 
 TEST_P(KernelCommands, WhoHoldsRootMayKillItselfAndGetsNoReply) {
-    root_sends({ask_kernel(R"({"KillProcess":"root:test:os"})"), ask_kernel(R"({"KillProcess":"root:test:os"})")});
+    root_sends({ask_kernel(R"({"KillProcess":"root:test:os"})"),
+                ask_kernel(R"({"KillProcess":"root:test:os"})")});
     EXPECT_FALSE(world.status(kRoot).has_value());
     world.advance(60 * kSecond);
     EXPECT_THAT(of("root"), IsEmpty());
@@ -199,14 +210,17 @@ TEST_P(KernelCommands, CK133_BootedIsIgnoredAndNonsenseTimesOutAtOnce) {
 TEST_P(KernelCommands, CK134_DebugAnswersInTheirShapes) {
     begin("a", silent, guest(OnExit::restart(), {messaging("b")}));
     Causality asker;
-    const auto shown = world.kernel().debug_process(parse_process_id("a:test:os").value()).tell(asker);
+    const auto shown =
+        world.kernel().debug_process(parse_process_id("a:test:os").value()).tell(asker);
     ASSERT_TRUE(shown.has_value());
-    const std::string entry =
-        R"({"wasm_bytes_handle":")" + shown->wasm_bytes_handle +
-        R"(","wit_version":null,"on_exit":"Restart","capabilities":[)" + capability_json(messaging("a")) + "," +
-        capability_json(messaging("b")) + R"(],"public":false})";
-    EXPECT_EQ(command(R"({"Debug":{"Process":"a:test:os"}})"), R"({"Debug":{"Process":)" + entry + "}}");
-    EXPECT_EQ(command(R"({"Debug":{"Process":"absent:test:os"}})"), R"({"Debug":{"Process":null}})");
+    const std::string entry = R"({"wasm_bytes_handle":")" + shown->wasm_bytes_handle +
+                              R"(","wit_version":null,"on_exit":"Restart","capabilities":[)" +
+                              capability_json(messaging("a")) + "," +
+                              capability_json(messaging("b")) + R"(],"public":false})";
+    EXPECT_EQ(command(R"({"Debug":{"Process":"a:test:os"}})"),
+              R"({"Debug":{"Process":)" + entry + "}}");
+    EXPECT_EQ(command(R"({"Debug":{"Process":"absent:test:os"}})"),
+              R"({"Debug":{"Process":null}})");
 
     const std::string map = command(R"({"Debug":"ProcessMap"})");
     EXPECT_TRUE(map.starts_with(R"({"Debug":{"ProcessMap":{)")) << map;
@@ -214,8 +228,8 @@ TEST_P(KernelCommands, CK134_DebugAnswersInTheirShapes) {
     EXPECT_THAT(map, HasSubstr(R"("kernel:distro:sys":{"wasm_bytes_handle":"")"));  // K-201
 
     const auto has = [&](std::string_view id, const Capability& wanted) {
-        return command(R"({"Debug":{"HasCap":{"on":")" + std::string(id) + R"(","cap":)" + capability_json(wanted) +
-                       "}}}");
+        return command(R"({"Debug":{"HasCap":{"on":")" + std::string(id) + R"(","cap":)" +
+                       capability_json(wanted) + "}}}");
     };
     EXPECT_EQ(has("a:test:os", messaging("b")), R"({"Debug":{"HasCap":true}})");
     EXPECT_EQ(has("a:test:os", messaging("c")), R"({"Debug":{"HasCap":false}})");
@@ -224,17 +238,19 @@ TEST_P(KernelCommands, CK134_DebugAnswersInTheirShapes) {
 
 TEST_P(KernelCommands, CK135_WithoutRootNothingIsDoneAndTheDenialMarkSaysWhy) {
     begin("a", silent);
-    begin("b", sends_then_listens("b", {ask_kernel(R"({"KillProcess":"a:test:os"})"),
-                                        not_expecting(ask_kernel(R"({"KillProcess":"a:test:os"})"))}));
+    begin("b",
+          sends_then_listens("b", {ask_kernel(R"({"KillProcess":"a:test:os"})"),
+                                   not_expecting(ask_kernel(R"({"KillProcess":"a:test:os"})"))}));
     ASSERT_THAT(of("b"), SizeIs(1));
-    EXPECT_THAT(of("b").front(), AllOf(HasSubstr("Timeout of Request"), HasSubstr("mark "), HasSubstr("denied"),
-                                       HasSubstr("kernel:distro:sys")));
+    EXPECT_THAT(of("b").front(), AllOf(HasSubstr("Timeout of Request"), HasSubstr("mark "),
+                                       HasSubstr("denied"), HasSubstr("kernel:distro:sys")));
     EXPECT_TRUE(exists("a"));
     EXPECT_EQ(world.kernel().counters().denied.load(), 1U);
 }
 
 TEST_P(KernelCommands, CK136_CapabilitiesInExitRequestsAreTakenAsObjectsAndAsPairs) {
-    const mock::Blob code = code_of("ends", [](mock::Api& api) -> mock::Script { co_await api.receive(); });
+    const mock::Blob code =
+        code_of("ends", [](mock::Api& api) -> mock::Script { co_await api.receive(); });
     const std::string object = capability_json(messaging("b"));
     const auto on_exit = [](const std::string& capability) {
         return R"({"Requests":[["n.os@b:test:os",{"inherit":false,"expects_response":5,"body":[104,105],)"
@@ -248,7 +264,8 @@ TEST_P(KernelCommands, CK136_CapabilitiesInExitRequestsAreTakenAsObjectsAndAsPai
     int count = 0;
     for (const std::string& wanted : given) {
         const std::string id = "made" + std::to_string(count++) + ":test:os";
-        const auto outcome = ask_as(kRoot, ask_kernel(initialise_body(id, wanted, initial), code), rights);
+        const auto outcome =
+            ask_as(kRoot, ask_kernel(initialise_body(id, wanted, initial), code), rights);
         ASSERT_TRUE(outcome.has_value());
         EXPECT_EQ(outcome->response.body, R"("InitializedProcess")");
         Causality asker;
@@ -263,22 +280,26 @@ TEST_P(KernelCommands, CK136_CapabilitiesInExitRequestsAreTakenAsObjectsAndAsPai
 
 TEST_P(KernelCommands, GrantDropAndSetOnExitChangeTheTargetAndSayNothing) {
     begin("a", silent, guest(OnExit::restart()));
-    const std::string list = R"("capabilities":[)" + capability_json(messaging("ahead-of-its-birth")) + "]}}";
+    const std::string list =
+        R"("capabilities":[)" + capability_json(messaging("ahead-of-its-birth")) + "]}}";
     root_sends({ask_kernel(R"({"GrantCapabilities":{"target":"a:test:os",)" + list)});
     EXPECT_TRUE(holds("a", messaging("ahead-of-its-birth")));
     EXPECT_THAT(of("root"), IsEmpty());
     world.kill(kRoot);
-    root_sends({not_expecting(ask_kernel(R"({"DropCapabilities":{"target":"a:test:os",)" + list)),
-                not_expecting(ask_kernel(R"({"SetOnExit":{"target":"a:test:os","on_exit":"None"}})"))});
+    root_sends(
+        {not_expecting(ask_kernel(R"({"DropCapabilities":{"target":"a:test:os",)" + list)),
+         not_expecting(ask_kernel(R"({"SetOnExit":{"target":"a:test:os","on_exit":"None"}})"))});
     EXPECT_FALSE(holds("a", messaging("ahead-of-its-birth")));
     EXPECT_EQ(world.status("a:test:os")->on_exit, OnExit::Kind::None);
     EXPECT_EQ(records(), 0U);
     world.kill(kRoot);
 
     const SequenceNumber before = world.journal().last();
-    root_sends({not_expecting(ask_kernel(R"({"GrantCapabilities":{"target":"absent:test:os",)" + list)),
-                not_expecting(ask_kernel(R"({"DropCapabilities":{"target":"absent:test:os",)" + list)),
-                not_expecting(ask_kernel(R"({"SetOnExit":{"target":"absent:test:os","on_exit":"Restart"}})"))});
+    root_sends(
+        {not_expecting(ask_kernel(R"({"GrantCapabilities":{"target":"absent:test:os",)" + list)),
+         not_expecting(ask_kernel(R"({"DropCapabilities":{"target":"absent:test:os",)" + list)),
+         not_expecting(
+             ask_kernel(R"({"SetOnExit":{"target":"absent:test:os","on_exit":"Restart"}})"))});
     EXPECT_EQ(world.journal().last(), before);
     EXPECT_THAT(of("root"), IsEmpty());
 }
@@ -287,12 +308,15 @@ TEST_P(KernelCommands, CommandsOfOneSenderKeepTheirOrderAndOthersDoNotWaitForThe
     const mock::Blob code = code_of("made", listens("made"));
     begin("a", silent);
     // The code is loaded on the pool, so the first command takes a while; what follows it waits.
-    root_sends({ask_kernel(initialise_body("made:test:os"), code), ask_kernel(R"({"RunProcess":"made:test:os"})"),
-                ask_kernel(R"({"KillProcess":"made:test:os"})"), ask_kernel(initialise_body("made:test:os"), code),
+    root_sends({ask_kernel(initialise_body("made:test:os"), code),
+                ask_kernel(R"({"RunProcess":"made:test:os"})"),
+                ask_kernel(R"({"KillProcess":"made:test:os"})"),
+                ask_kernel(initialise_body("made:test:os"), code),
                 ask_kernel(R"({"RunProcess":"made:test:os"})")});
-    EXPECT_THAT(of("root"), ElementsAre(HasSubstr("InitializedProcess"), HasSubstr("StartedProcess"),
-                                        HasSubstr("KilledProcess"), HasSubstr("InitializedProcess"),
-                                        HasSubstr("StartedProcess")));
+    EXPECT_THAT(of("root"),
+                ElementsAre(HasSubstr("InitializedProcess"), HasSubstr("StartedProcess"),
+                            HasSubstr("KilledProcess"), HasSubstr("InitializedProcess"),
+                            HasSubstr("StartedProcess")));
     EXPECT_EQ(answer_to("other:test:os", ask_kernel(R"({"KillProcess":"a:test:os"})")),
               R"({"KilledProcess":"a:test:os"})");
 }
@@ -307,7 +331,8 @@ TEST_P(KernelCommands, ResponsesToTheKernelAreIgnored) {
     });
     Request question;
     question.expects_response = 5;
-    const auto sent = world.kernel().send(probe, KernelWorld::full_address("a:test:os"), question, {}, {});
+    const auto sent =
+        world.kernel().send(probe, KernelWorld::full_address("a:test:os"), question, {}, {});
     ASSERT_TRUE(sent.has_value());
     world.settle();
     EXPECT_THAT(probe.responses, SizeIs(1));
@@ -323,16 +348,18 @@ TEST_P(KernelCommands, CK182_DeniedMessagesAreCountedAndEachPairIsLoggedOnce) {
         sends.push_back(tell("c", "x"));
     }
     sends.push_back(at_node(tell("b", "far away"), "unreachable.os"));
-    add("a", sends_then_listens("a", sends), guest(OnExit::none(), {network_of(KernelWorld::kNode)}));
+    add("a", sends_then_listens("a", sends),
+        guest(OnExit::none(), {network_of(KernelWorld::kNode)}));
     for (const char* name : {"a", "b", "c"}) {
         run(name);
     }
     EXPECT_THAT(of("a"), ElementsAre(HasSubstr("Offline of Request far away")));
     EXPECT_THAT(of("b"), IsEmpty());
     EXPECT_THAT(of("c"), IsEmpty());
-    EXPECT_THAT(kernel_prints(0),
-                ElementsAre(AllOf(HasSubstr("a:test:os"), HasSubstr("b:test:os"), HasSubstr("messaging")),
-                            AllOf(HasSubstr("a:test:os"), HasSubstr("c:test:os"), HasSubstr("messaging"))));
+    EXPECT_THAT(
+        kernel_prints(0),
+        ElementsAre(AllOf(HasSubstr("a:test:os"), HasSubstr("b:test:os"), HasSubstr("messaging")),
+                    AllOf(HasSubstr("a:test:os"), HasSubstr("c:test:os"), HasSubstr("messaging"))));
     EXPECT_EQ(world.kernel().counters().denied.load(), 200U);
 }
 
@@ -341,7 +368,8 @@ class ComputingTarget : public KernelCommands {};
 INSTANTIATE_TEST_SUITE_P(Workers, ComputingTarget, ::testing::Values(1), worker_name);
 
 TEST_P(ComputingTarget, CK132_AnEndlessLoopIsStoppedWithinAHundredMilliseconds) {
-    add("root",
+    add(
+        "root",
         [this](mock::Api& api) -> mock::Script {
             co_await until(api, 50 * kMillisecond);
             const Nanoseconds asked = now();

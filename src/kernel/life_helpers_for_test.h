@@ -107,8 +107,8 @@ protected:
         go();
     }
 
-    /// Sends `send` in the name of a process made for it, `id`, and gives what came at once; nothing
-    /// if it would have had to wait.
+    /// Sends `send` in the name of a process made for it, `id`, and gives what came at once;
+    /// nothing if it would have had to wait.
     std::optional<mock::Delivery> ask_as(std::string_view id, mock::Send send,
                                          std::vector<Capability> capabilities = {}) {
         std::optional<mock::Delivery> outcome;

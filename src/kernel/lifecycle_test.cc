@@ -1,5 +1,5 @@
-/// From initialisation to removal: returning, crashing, restarting, being killed (kernel specification §§5.2, 5.4, 5.7)
-/// and what the kernel prints about it (§8.5).
+/// From initialisation to removal: returning, crashing, restarting, being killed (kernel
+/// specification §§5.2, 5.4, 5.7) and what the kernel prints about it (§8.5).
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -44,7 +44,8 @@ protected:
     std::vector<std::string> reports(std::string_view name) {
         std::vector<std::string> found;
         for (const std::string& line : kernel_prints(0)) {
-            if (line.find("process n.os@" + id_of(name) + " ended with error:") != std::string::npos) {
+            if (line.find("process n.os@" + id_of(name) + " ended with error:") !=
+                std::string::npos) {
                 found.push_back(line);
             }
         }
@@ -86,13 +87,15 @@ TEST_P(Lifecycle, AnUnsafeReservedOrTakenIdIsRefusedAndNothingChanges) {
     EXPECT_EQ(refused("a", "test"), to_string(ErrorCode::AlreadyExists));
     NewProcess reserved;
     reserved.id = well_known::kernel();
-    EXPECT_EQ(world.kernel().initialise(std::move(reserved)).error().code(), ErrorCode::InvalidInput);
+    EXPECT_EQ(world.kernel().initialise(std::move(reserved)).error().code(),
+              ErrorCode::InvalidInput);
     NewProcess one;
     one.id = {"twice", "test", "os"};
     NewProcess same = one;
     std::vector<NewProcess> both{one, same};
-    EXPECT_EQ(world.kernel().initialise(std::move(both), {EntryKind::Initialise, {}}).error().code(),
-              ErrorCode::AlreadyExists);
+    EXPECT_EQ(
+        world.kernel().initialise(std::move(both), {EntryKind::Initialise, {}}).error().code(),
+        ErrorCode::AlreadyExists);
     EXPECT_FALSE(exists("twice"));
     EXPECT_EQ(world.journal().count(Family::Processes), records);
     EXPECT_EQ(starts("a"), 1U);
@@ -109,17 +112,19 @@ TEST_P(Lifecycle, CK94_AProcessThatReturnsLeavesTheTable) {
 }
 
 TEST_P(Lifecycle, CK95_AProcessThatEndsEveryTwoSecondsCountsOnSteadily) {
-    begin("a",
-          [this](mock::Api& api) -> mock::Script {
-              const std::optional<std::string> stored = co_await api.get_state();
-              const std::string next = stored ? std::to_string(std::stoi(*stored) + 1) : "0";
-              co_await api.set_state(next);
-              note("a", next + " at " + std::to_string(now() / kSecond) + " s");
-              co_await until(api, now() + 2 * kSecond);
-          },
-          guest(OnExit::restart()));
+    begin(
+        "a",
+        [this](mock::Api& api) -> mock::Script {
+            const std::optional<std::string> stored = co_await api.get_state();
+            const std::string next = stored ? std::to_string(std::stoi(*stored) + 1) : "0";
+            co_await api.set_state(next);
+            note("a", next + " at " + std::to_string(now() / kSecond) + " s");
+            co_await until(api, now() + 2 * kSecond);
+        },
+        guest(OnExit::restart()));
     world.advance(10 * kSecond);
-    EXPECT_THAT(of("a"), ElementsAre("0 at 0 s", "1 at 2 s", "2 at 4 s", "3 at 6 s", "4 at 8 s", "5 at 10 s"));
+    EXPECT_THAT(of("a"), ElementsAre("0 at 0 s", "1 at 2 s", "2 at 4 s", "3 at 6 s", "4 at 8 s",
+                                     "5 at 10 s"));
     EXPECT_EQ(now(), 10 * kSecond);
     EXPECT_EQ(stored_state("a"), "5");
     EXPECT_EQ(starts("a"), 6U);
@@ -136,8 +141,9 @@ TEST_P(Lifecycle, CK96_AProcessThatPanicsAtOnceKeepsRestartingAndDisturbsNobody)
         }
     });
     connect();
-    world.start("a:test:os", [](mock::Api& api) -> mock::Script { co_await trap(api, "no luck"); },
-                guest(OnExit::restart()));
+    world.start(
+        "a:test:os", [](mock::Api& api) -> mock::Script { co_await trap(api, "no luck"); },
+        guest(OnExit::restart()));
     world.run("b:test:os");
     world.run("c:test:os");
     world.step(2'000);
@@ -171,16 +177,17 @@ TEST_P(Lifecycle, CK97_AKilledProcessIsNotRestartedNorThereAfterAReboot) {
 
 TEST_P(Lifecycle, CK103_AProcessThatSetsRestartIsRestartedAndStartedAfterAReboot) {
     const Capability held = capability("b", R"({"kind":"read"})");
-    begin("a",
-          [](mock::Api& api) -> mock::Script {
-              const mock::OnExit before = co_await api.get_on_exit();
-              co_await say(api, before.kind == KWE_ON_EXIT_NONE ? "was None" : "was Restart");
-              const mock::OnExit restart = guest_restart();
-              co_await api.set_on_exit(restart);
-              co_await api.receive();
-              co_await trap(api, "panic");
-          },
-          guest(OnExit::none(), {held}));
+    begin(
+        "a",
+        [](mock::Api& api) -> mock::Script {
+            const mock::OnExit before = co_await api.get_on_exit();
+            co_await say(api, before.kind == KWE_ON_EXIT_NONE ? "was None" : "was Restart");
+            const mock::OnExit restart = guest_restart();
+            co_await api.set_on_exit(restart);
+            co_await api.receive();
+            co_await trap(api, "panic");
+        },
+        guest(OnExit::none(), {held}));
     EXPECT_EQ(world.status("a:test:os")->on_exit, OnExit::Kind::Restart);
     send_to("a", "x");
     EXPECT_THAT(said("a"), ElementsAre("was None", "was Restart"));
@@ -192,14 +199,15 @@ TEST_P(Lifecycle, CK103_AProcessThatSetsRestartIsRestartedAndStartedAfterAReboot
 }
 
 TEST_P(Lifecycle, CK104_AProcessThatSetsNoneIsGoneAndNotThereAfterAReboot) {
-    begin("a",
-          [](mock::Api& api) -> mock::Script {
-              co_await say(api, "started");
-              const mock::OnExit none;
-              co_await api.set_on_exit(none);
-              co_await api.receive();
-          },
-          guest(OnExit::restart(), {capability("b", "1")}));
+    begin(
+        "a",
+        [](mock::Api& api) -> mock::Script {
+            co_await say(api, "started");
+            const mock::OnExit none;
+            co_await api.set_on_exit(none);
+            co_await api.receive();
+        },
+        guest(OnExit::restart(), {capability("b", "1")}));
     EXPECT_EQ(world.journal().count(Family::Processes), 0U);
     EXPECT_EQ(world.journal().count(Family::Capabilities), 0U);
     EXPECT_TRUE(exists("a"));
@@ -243,17 +251,19 @@ TEST_P(Lifecycle, CapabilitiesFollowAProcessBetweenNoneAndRestart) {
     EXPECT_TRUE(holds("a", capability("b", "3")));
 }
 
-TEST_P(Lifecycle, CK105_AFloodOfBrokenErrorTextLeavesAReportWithItsTailAndTheExitBehaviourIsHonoured) {
+TEST_P(Lifecycle,
+       CK105_AFloodOfBrokenErrorTextLeavesAReportWithItsTailAndTheExitBehaviourIsHonoured) {
     add("b", listens("b"));
-    begin("a",
-          [](mock::Api& api) -> mock::Script {
-              std::string flood(1 << 20, 'x');
-              flood += "\xFF\xFE";
-              co_await api.write_stderr(flood);
-              co_await write_error(api, "the last words");
-              co_await trap(api, "never shown");
-          },
-          guest(fires("b", "a ended"), {messaging("b")}));
+    begin(
+        "a",
+        [](mock::Api& api) -> mock::Script {
+            std::string flood(1 << 20, 'x');
+            flood += "\xFF\xFE";
+            co_await api.write_stderr(flood);
+            co_await write_error(api, "the last words");
+            co_await trap(api, "never shown");
+        },
+        guest(fires("b", "a ended"), {messaging("b")}));
     ASSERT_THAT(reports("a"), SizeIs(1));
     const std::string report = reports("a").front();
     const std::string head = "\x1b[38;5;196mprocess n.os@a:test:os ended with error:\x1b[0m\n";
@@ -276,7 +286,8 @@ TEST_P(Lifecycle, ACharacterCutOffByTheKeptTailIsReplaced) {
         co_await trap(api, "x");
     });
     ASSERT_THAT(reports("a"), SizeIs(1));
-    EXPECT_THAT(reports("a").front(), HasSubstr("\x1b[0m\n\xEF\xBF\xBD\xEF\xBF\xBD\xE2\x82\xAC\xE2\x82\xAC"));
+    EXPECT_THAT(reports("a").front(),
+                HasSubstr("\x1b[0m\n\xEF\xBF\xBD\xEF\xBF\xBD\xE2\x82\xAC\xE2\x82\xAC"));
     EXPECT_THAT(reports("a").front(), EndsWith("\xE2\x82\xAC"));
 }
 
@@ -293,7 +304,9 @@ TEST_P(Lifecycle, CK106_AnExitCallCountsAsReturnOrAsCrashByItsCode) {
 }
 
 TEST_P(Lifecycle, CK107_WithoutErrorTextTheReportNamesTheCauseOfTheTrap) {
-    begin("a", [](mock::Api& api) -> mock::Script { co_await trap(api, "unreachable instruction executed"); });
+    begin("a", [](mock::Api& api) -> mock::Script {
+        co_await trap(api, "unreachable instruction executed");
+    });
     begin("b", [](mock::Api& api) -> mock::Script {
         const mock::Send question = tell("b", "to itself");
         co_await api.send_and_await(question);
@@ -308,14 +321,16 @@ TEST_P(Lifecycle, CK107_WithoutErrorTextTheReportNamesTheCauseOfTheTrap) {
 TEST_P(Lifecycle, CK108_AnExitThatRacesWithAKillDoesNotTouchTheSuccessor) {
     std::optional<bool> killed;
     const ProcessId id = parse_process_id("a:test:os").value();
-    begin("a",
-          [&, this](mock::Api& api) -> mock::Script {
-              co_await until(api, kSecond);
-              // Asked for while it still runs; carried out when it has ended by itself.
-              world.kernel().kill(id, Worker::Revoke::Issued,
-                                  [&killed](std::optional<SequenceNumber> number) { killed = number.has_value(); });
-          },
-          guest(OnExit::none()));
+    begin(
+        "a",
+        [&, this](mock::Api& api) -> mock::Script {
+            co_await until(api, kSecond);
+            // Asked for while it still runs; carried out when it has ended by itself.
+            world.kernel().kill(
+                id, Worker::Revoke::Issued,
+                [&killed](std::optional<SequenceNumber> number) { killed = number.has_value(); });
+        },
+        guest(OnExit::none()));
     world.clock().advance(kSecond);
     world.step(1);
     ASSERT_FALSE(exists("a"));
@@ -333,14 +348,16 @@ TEST_P(Lifecycle, CK108_AnExitThatRacesWithAKillDoesNotTouchTheSuccessor) {
 TEST_P(Lifecycle, AKillThatMeetsARestartEndsTheNextInstanceForGood) {
     std::optional<bool> killed;
     const ProcessId id = parse_process_id("a:test:os").value();
-    begin("a",
-          [&, this](mock::Api& api) -> mock::Script {
-              note("a", "started");
-              co_await until(api, kSecond);
-              world.kernel().kill(id, Worker::Revoke::Issued,
-                                  [&killed](std::optional<SequenceNumber> number) { killed = number.has_value(); });
-          },
-          guest(OnExit::restart()));
+    begin(
+        "a",
+        [&, this](mock::Api& api) -> mock::Script {
+            note("a", "started");
+            co_await until(api, kSecond);
+            world.kernel().kill(
+                id, Worker::Revoke::Issued,
+                [&killed](std::optional<SequenceNumber> number) { killed = number.has_value(); });
+        },
+        guest(OnExit::restart()));
     world.advance(kSecond);
     EXPECT_EQ(killed, true);
     EXPECT_FALSE(exists("a"));
@@ -368,8 +385,9 @@ TEST_P(Lifecycle, RuntimeModulesCannotBeKilledRunOrRestarted) {
     ASSERT_FALSE(ran.has_value());
     EXPECT_EQ(ran.error().code(), ErrorCode::InvalidInput);
     std::optional<bool> restarted;
-    world.kernel().restart(well_known::kernel(),
-                           [&](std::optional<SequenceNumber> number) { restarted = number.has_value(); });
+    world.kernel().restart(well_known::kernel(), [&](std::optional<SequenceNumber> number) {
+        restarted = number.has_value();
+    });
     world.settle();
     EXPECT_EQ(restarted, false);
     EXPECT_FALSE(world.kernel().set_on_exit(well_known::kernel(), OnExit::none()).has_value());
@@ -399,27 +417,30 @@ TEST_P(Lifecycle, ARestartOnDemandIsANewInstanceWithAnEmptyQueueWhateverTheExitB
         {"n", OnExit::none()}, {"r", OnExit::restart()}, {"q", fires("b", "never sent")}};
     begin("b", listens("b"));
     for (const auto& [name, on_exit] : kinds) {
-        begin(name,
-              [this, name = name](mock::Api& api) -> mock::Script {
-                  note(name, "started");
-                  const mock::Send question = ask("b", "question of " + name, 60);
-                  co_await api.send_request(question);
-                  co_await until(api, now() + kSecond);
-                  const mock::Delivery delivery = co_await api.receive();
-                  note(name, describe(delivery));
-                  co_await api.receive();
-              },
-              guest(on_exit, {messaging("b")}));
+        begin(
+            name,
+            [this, name = name](mock::Api& api) -> mock::Script {
+                note(name, "started");
+                const mock::Send question = ask("b", "question of " + name, 60);
+                co_await api.send_request(question);
+                co_await until(api, now() + kSecond);
+                const mock::Delivery delivery = co_await api.receive();
+                note(name, describe(delivery));
+                co_await api.receive();
+            },
+            guest(on_exit, {messaging("b")}));
         send_to(name, "lost");
         std::optional<bool> restarted;
-        world.kernel().restart(parse_process_id(id_of(name)).value(),
-                               [&](std::optional<SequenceNumber> number) { restarted = number.has_value(); });
+        world.kernel().restart(
+            parse_process_id(id_of(name)).value(),
+            [&](std::optional<SequenceNumber> number) { restarted = number.has_value(); });
         world.settle();
         EXPECT_EQ(restarted, true);
         EXPECT_EQ(starts(name), 2U);
         EXPECT_EQ(crashes(name), 0U);
         EXPECT_EQ(world.status(id_of(name))->outstanding, 1U);
-        EXPECT_EQ(world.status(id_of(name))->mailbox_messages, 1U);  // The place of its own outcome.
+        EXPECT_EQ(world.status(id_of(name))->mailbox_messages,
+                  1U);  // The place of its own outcome.
         EXPECT_EQ(world.status(id_of(name))->on_exit, on_exit.kind);
         send_to(name, "kept");
         world.advance(kSecond);
@@ -432,9 +453,9 @@ TEST_P(Lifecycle, ARestartOnDemandNeedsAProcessThatRuns) {
     add("a", silent);
     std::vector<bool> answers;
     for (const char* id : {"a:test:os", "absent:test:os"}) {
-        world.kernel().restart(parse_process_id(id).value(), [&](std::optional<SequenceNumber> number) {
-            answers.push_back(number.has_value());
-        });
+        world.kernel().restart(
+            parse_process_id(id).value(),
+            [&](std::optional<SequenceNumber> number) { answers.push_back(number.has_value()); });
         world.settle();
     }
     EXPECT_THAT(answers, ElementsAre(false, false));
@@ -444,7 +465,8 @@ TEST_P(Lifecycle, ARestartOnDemandNeedsAProcessThatRuns) {
 TEST_P(Lifecycle, ARestartThatOvertakesTheFirstStartMakesOneInstance) {
     add("a", obeys);
     // The start is promised before the worker sees the restart, but queued behind it.
-    world.kernel().restart(parse_process_id("a:test:os").value(), [](std::optional<SequenceNumber>) {});
+    world.kernel().restart(parse_process_id("a:test:os").value(),
+                           [](std::optional<SequenceNumber>) {});
     world.run("a:test:os");
     world.settle();
     EXPECT_EQ(starts("a"), 1U);
@@ -454,13 +476,14 @@ TEST_P(Lifecycle, ARestartThatOvertakesTheFirstStartMakesOneInstance) {
 }
 
 TEST_P(Lifecycle, WhatWaitedInAMailboxAtTheExitIsDiscardedAndItsSenderTimesOutAtItsDeadline) {
-    begin("a",
-          [this](mock::Api& api) -> mock::Script {
-              note("a", "started");
-              co_await until(api, kSecond);
-              co_await trap(api, "panic");
-          },
-          guest(OnExit::none()));
+    begin(
+        "a",
+        [this](mock::Api& api) -> mock::Script {
+            note("a", "started");
+            co_await until(api, kSecond);
+            co_await trap(api, "panic");
+        },
+        guest(OnExit::none()));
     begin("c", sends_then_listens("c", {ask("a", "never read", 5)}));
     world.advance(kSecond);
     EXPECT_FALSE(exists("a"));
@@ -472,13 +495,14 @@ TEST_P(Lifecycle, WhatWaitedInAMailboxAtTheExitIsDiscardedAndItsSenderTimesOutAt
 
 TEST_P(Lifecycle, ARestartedInstanceKeepsWhatItHoldsButNotItsQueue) {
     const Capability held = capability("b", "1");
-    begin("a",
-          [this](mock::Api& api) -> mock::Script {
-              note("a", "started");
-              co_await until(api, now() + kSecond);
-              co_await trap(api, "panic");
-          },
-          guest(OnExit::restart(), {held}));
+    begin(
+        "a",
+        [this](mock::Api& api) -> mock::Script {
+            note("a", "started");
+            co_await until(api, now() + kSecond);
+            co_await trap(api, "panic");
+        },
+        guest(OnExit::restart(), {held}));
     send_to("a", "discarded");
     EXPECT_EQ(world.status("a:test:os")->mailbox_messages, 1U);
     world.advance(kSecond);
@@ -499,7 +523,8 @@ TEST_P(Lifecycle, AKillTakesAwayWhatTheProcessIssuedFromEveryHolder) {
     go();
     world.reboot();  // `initial` is gone now; `booted` holds what it was given before.
     begin("initial", silent, guest(OnExit::none(), {issued, other}));
-    world.kernel().grant(parse_process_id("granted:test:os").value(), {{issued, GrantCause::Command, {}, {}, {}}});
+    world.kernel().grant(parse_process_id("granted:test:os").value(),
+                         {{issued, GrantCause::Command, {}, {}, {}}});
     for (const char* name : {"granted", "initial", "booted"}) {
         EXPECT_TRUE(holds(name, issued)) << name;
     }
@@ -554,7 +579,8 @@ TEST_P(Lifecycle, SeveralProcessesMadeAtOnceAllGiveTheirInitialiserTheirMessagin
         child.initialiser = parse_process_id("parent:test:os").value();
         children.push_back(std::move(child));
     }
-    ASSERT_TRUE(world.kernel().initialise(std::move(children), {EntryKind::Initialise, {}}).has_value());
+    ASSERT_TRUE(
+        world.kernel().initialise(std::move(children), {EntryKind::Initialise, {}}).has_value());
     EXPECT_TRUE(holds("parent", messaging("left")));
     EXPECT_TRUE(holds("parent", messaging("right")));
     EXPECT_THAT(world.journal().kinds(), Contains(EntryKind::Initialise).Times(2));
@@ -593,7 +619,9 @@ TEST_P(FullEngine, AProcessAboveTheLimitWaitsAndGoesOnWhenAnotherHasEnded) {
     EXPECT_EQ(world.status("c:test:os")->phase, LifePhase::Running);
     EXPECT_EQ(starts("c"), 0U);
     world.advance(10 * kSecond);
-    const auto waits = [](const std::string& line) { return line.find("waits for a place") != std::string::npos; };
+    const auto waits = [](const std::string& line) {
+        return line.find("waits for a place") != std::string::npos;
+    };
     const auto lines = kernel_prints(1);
     EXPECT_EQ(std::count_if(lines.begin(), lines.end(), waits), 1);
 
@@ -613,7 +641,8 @@ TEST_P(FullEngine, WhatIsSentToAProcessThatWaitsForAPlaceIsReadWhenItRuns) {
     run("d");
     EXPECT_EQ(starts("d"), 0U);
     Causality asker;
-    const auto probed = world.kernel().send(probe, KernelWorld::full_address("d:test:os"), Request{}, {}, {});
+    const auto probed =
+        world.kernel().send(probe, KernelWorld::full_address("d:test:os"), Request{}, {}, {});
     ASSERT_TRUE(probed.has_value());
     world.advance(kSecond);
     EXPECT_THAT(of("d"), IsEmpty());
@@ -636,7 +665,8 @@ TEST_P(FullEngine, AProcessThatIsKilledWhileItWaitsForAPlaceNeverStarts) {
 TEST_P(FullEngine, ARestartFindsItsOwnPlaceAgain) {
     begin("a", obeys, guest(OnExit::restart()));
     begin("b", obeys);
-    world.kernel().restart(parse_process_id("a:test:os").value(), [](std::optional<SequenceNumber>) {});
+    world.kernel().restart(parse_process_id("a:test:os").value(),
+                           [](std::optional<SequenceNumber>) {});
     world.settle();
     EXPECT_THAT(said("a"), ElementsAre("started", "started"));
     EXPECT_EQ(starts("a"), 2U);

@@ -1,5 +1,5 @@
-/// What a process saves with `set-state`: whose it is, what it outlives, what happens when it cannot be stored (kernel
-/// specification §6, §3.5).
+/// What a process saves with `set-state`: whose it is, what it outlives, what happens when it
+/// cannot be stored (kernel specification §6, §3.5).
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -24,7 +24,8 @@ class ProcessState : public LifeScenario {
 protected:
     using LifeScenario::LifeScenario;
 
-    /// Notes the state it finds, then does what messages say: `set X`, `clear`, `get`, `panic`, `return`.
+    /// Notes the state it finds, then does what messages say: `set X`, `clear`, `get`, `panic`,
+    /// `return`.
     Script obeys(std::string name) {
         return [this, name = std::move(name)](mock::Api& api) -> mock::Script {
             const std::optional<std::string> found = co_await api.get_state();
@@ -122,7 +123,8 @@ TEST_P(ProcessState, CK119_ItSurvivesCrashKillReinstallationAndReboots) {
     send_to("a", "set precious");
     send_to("a", "panic");
     send_to("a", "return");
-    EXPECT_THAT(of("a"), ElementsAre("found none", "set precious done", "found [precious]", "found [precious]"));
+    EXPECT_THAT(of("a"), ElementsAre("found none", "set precious done", "found [precious]",
+                                     "found [precious]"));
     notes.clear();
     EXPECT_TRUE(world.kill("a:test:os"));
     begin("a", obeys("a"), guest(OnExit::restart()));  // Another component under the same id.
@@ -144,8 +146,10 @@ TEST_P(ProcessState, CK120_AnotherProcessOfThePackageHasAStateOfItsOwn) {
     send_to("a", "get");
     send_to("b", "clear");
     send_to("a", "get");
-    EXPECT_THAT(of("a"), ElementsAre("found none", "set of a done", "[of a]", "get done", "[of a]", "get done"));
-    EXPECT_THAT(of("b"), ElementsAre("found none", "none", "get done", "set of b done", "clear done"));
+    EXPECT_THAT(of("a"), ElementsAre("found none", "set of a done", "[of a]", "get done", "[of a]",
+                                     "get done"));
+    EXPECT_THAT(of("b"),
+                ElementsAre("found none", "none", "get done", "set of b done", "clear done"));
 }
 
 TEST_P(ProcessState, CK122_AStoreThatFailsTrapsTheGuestAndNeverAnswersNone) {
@@ -158,12 +162,13 @@ TEST_P(ProcessState, CK122_AStoreThatFailsTrapsTheGuestAndNeverAnswersNone) {
     EXPECT_THAT(crash_report(), HasSubstr("get-state failed: the disk is gone"));
 
     const std::string large(5 << 20, 'x');
-    begin("writer",
-          [this, large](mock::Api& api) -> mock::Script {
-              co_await api.set_state(large);
-              note("writer", "went on");
-          },
-          guest(OnExit::none()));
+    begin(
+        "writer",
+        [this, large](mock::Api& api) -> mock::Script {
+            co_await api.set_state(large);
+            note("writer", "went on");
+        },
+        guest(OnExit::none()));
     EXPECT_THAT(of("writer"), IsEmpty());
     EXPECT_FALSE(exists("writer"));
     EXPECT_THAT(kernel_prints(0).back(), HasSubstr("state could not be stored: the disk is gone"));
@@ -180,14 +185,13 @@ TEST_P(ProcessState, AFailureHonoursTheExitBehaviour) {
 
 TEST_P(ProcessState, CK126_AHundredMegabytesAreSetAndReadBesideOthers) {
     begin("echo", echo);
-    begin("pinger",
-          [this](mock::Api& api) -> mock::Script {
-              for (int count = 0; count < 50; ++count) {
-                  const mock::Send question = ask("echo", "x", 1);
-                  const mock::Delivery outcome = co_await api.send_and_await(question);
-                  note("pinger", describe(outcome));
-              }
-          });
+    begin("pinger", [this](mock::Api& api) -> mock::Script {
+        for (int count = 0; count < 50; ++count) {
+            const mock::Send question = ask("echo", "x", 1);
+            const mock::Delivery outcome = co_await api.send_and_await(question);
+            note("pinger", describe(outcome));
+        }
+    });
     notes.clear();
     add("pinger2", [this](mock::Api& api) -> mock::Script {
         for (int count = 0; count < 50; ++count) {
@@ -210,17 +214,18 @@ TEST_P(ProcessState, CK126_AHundredMegabytesAreSetAndReadBesideOthers) {
 
 TEST_P(ProcessState, CK144_WhatWasSetAndSentBeforeAPanicStays) {
     begin("asker", sends_then_listens("asker", {}));
-    begin("a",
-          [this](mock::Api& api) -> mock::Script {
-              const std::optional<std::string> found = co_await api.get_state();
-              note("a", shown(found));
-              co_await api.receive();
-              co_await save(api, "answered");
-              const mock::Response response = answer("yes");
-              co_await api.send_response(response);
-              co_await trap(api, "panic");
-          },
-          guest(OnExit::restart()));
+    begin(
+        "a",
+        [this](mock::Api& api) -> mock::Script {
+            const std::optional<std::string> found = co_await api.get_state();
+            note("a", shown(found));
+            co_await api.receive();
+            co_await save(api, "answered");
+            const mock::Response response = answer("yes");
+            co_await api.send_response(response);
+            co_await trap(api, "panic");
+        },
+        guest(OnExit::restart()));
     add("b", sends_then_listens("b", {ask("a", "question", 5)}));
     go();
     EXPECT_THAT(of("b"), ElementsAre("Response yes from a"));
@@ -228,17 +233,18 @@ TEST_P(ProcessState, CK144_WhatWasSetAndSentBeforeAPanicStays) {
 }
 
 TEST_P(ProcessState, CK146_AGuestThatNeverReceivesLosesAtMostTheLastValueToAPowerCut) {
-    begin("a",
-          [this](mock::Api& api) -> mock::Script {
-              const std::optional<std::string> found = co_await api.get_state();
-              note("a", shown(found));
-              for (int count = found ? std::stoi(*found) + 1 : 0;; ++count) {
-                  const std::string next = std::to_string(count);
-                  co_await api.set_state(next);
-                  co_await until(api, now() + 100 * kMillisecond);
-              }
-          },
-          guest(OnExit::restart()));
+    begin(
+        "a",
+        [this](mock::Api& api) -> mock::Script {
+            const std::optional<std::string> found = co_await api.get_state();
+            note("a", shown(found));
+            for (int count = found ? std::stoi(*found) + 1 : 0;; ++count) {
+                const std::string next = std::to_string(count);
+                co_await api.set_state(next);
+                co_await until(api, now() + 100 * kMillisecond);
+            }
+        },
+        guest(OnExit::restart()));
     world.advance(kSecond);
     EXPECT_EQ(stored_state("a"), "10");
     world.journal().hold_syncs();
@@ -278,22 +284,23 @@ TEST_P(ProcessState, CK147_WithoutSpaceAGuestIsSuspendedInSetStateAndCanBeKilled
 
 TEST_P(ProcessState, WithoutSpaceCapabilityCallsAndClearStateWaitToo) {
     const std::vector<mock::Capability> list(1, guest_capability("a", "1"));
-    begin("a",
-          [this, list](mock::Api& api) -> mock::Script {
-              co_await save(api, "x");
-              for (;;) {
-                  const mock::Delivery order = co_await api.receive();
-                  if (order.request.body == "save") {
-                      co_await api.save_capabilities(list);
-                  } else if (order.request.body == "drop") {
-                      co_await api.drop_capabilities(list);
-                  } else {
-                      co_await api.clear_state();
-                  }
-                  note("a", order.request.body);
-              }
-          },
-          guest(OnExit::restart()));
+    begin(
+        "a",
+        [this, list](mock::Api& api) -> mock::Script {
+            co_await save(api, "x");
+            for (;;) {
+                const mock::Delivery order = co_await api.receive();
+                if (order.request.body == "save") {
+                    co_await api.save_capabilities(list);
+                } else if (order.request.body == "drop") {
+                    co_await api.drop_capabilities(list);
+                } else {
+                    co_await api.clear_state();
+                }
+                note("a", order.request.body);
+            }
+        },
+        guest(OnExit::restart()));
     std::size_t done = 0;
     for (const char* order : {"save", "drop", "clear"}) {
         world.journal().take_room_away();
@@ -314,23 +321,25 @@ TEST_P(ProcessState, WithoutSpaceCapabilityCallsAndClearStateWaitToo) {
 
 TEST_P(ProcessState, WhatDoesNotFitIntoTheShareWaitsForRoomOfItsSize) {
     const std::vector<mock::Capability> list(1, guest_capability("a", std::string(500, '1')));
-    begin("a",
-          [this, list](mock::Api& api) -> mock::Script {
-              const mock::Delivery order = co_await api.receive();
-              co_await save(api, "x");
-              if (order.request.body == "save") {
-                  co_await api.save_capabilities(list);
-              } else {
-                  const mock::OnExit long_one = guest_fires({tell("nobody", std::string(500, '2'))});
-                  co_await api.set_on_exit(long_one);
-              }
-              note("a", order.request.body);
-              co_await api.receive();
-          },
-          guest(OnExit::restart()));
+    begin(
+        "a",
+        [this, list](mock::Api& api) -> mock::Script {
+            const mock::Delivery order = co_await api.receive();
+            co_await save(api, "x");
+            if (order.request.body == "save") {
+                co_await api.save_capabilities(list);
+            } else {
+                const mock::OnExit long_one = guest_fires({tell("nobody", std::string(500, '2'))});
+                co_await api.set_on_exit(long_one);
+            }
+            note("a", order.request.body);
+            co_await api.receive();
+        },
+        guest(OnExit::restart()));
     for (const char* order : {"save", "set"}) {
         world.journal().hold_syncs();
-        world.journal().set_bounds(100, 10'000);  // The small entry leaves a little room, which is no use.
+        world.journal().set_bounds(
+            100, 10'000);  // The small entry leaves a little room, which is no use.
         send_to("a", order);
         EXPECT_EQ(world.status("a:test:os")->waiting, Waiting::Room);
         EXPECT_THAT(of("a"), Not(Contains(order)));
@@ -338,22 +347,25 @@ TEST_P(ProcessState, WhatDoesNotFitIntoTheShareWaitsForRoomOfItsSize) {
         world.journal().sync();
         world.settle();
         EXPECT_THAT(of("a"), Contains(order));
-        world.kernel().restart(parse_process_id("a:test:os").value(), [](std::optional<SequenceNumber>) {});
+        world.kernel().restart(parse_process_id("a:test:os").value(),
+                               [](std::optional<SequenceNumber>) {});
         world.settle();
     }
 }
 
 TEST_P(ProcessState, AboveItsShareSetOnExitIsTakenAndItsGuestWaitsAfterIt) {
-    begin("a",
-          [this](mock::Api& api) -> mock::Script {
-              co_await api.receive();
-              const mock::OnExit none;
-              co_await api.set_on_exit(none);
-              note("a", "went on, waiting: " + std::string(to_string(world.status("a:test:os")->waiting)));
-              co_await api.receive();
-              note("a", "received");
-          },
-          guest(OnExit::restart()));
+    begin(
+        "a",
+        [this](mock::Api& api) -> mock::Script {
+            co_await api.receive();
+            const mock::OnExit none;
+            co_await api.set_on_exit(none);
+            note("a",
+                 "went on, waiting: " + std::string(to_string(world.status("a:test:os")->waiting)));
+            co_await api.receive();
+            note("a", "received");
+        },
+        guest(OnExit::restart()));
     world.journal().take_room_away();
     send_to("a", "go");
     EXPECT_THAT(of("a"), IsEmpty());
@@ -380,7 +392,8 @@ TEST_P(ProcessState, AGuestThatOwesRoomCanBeKilledAndRestarted) {
     begin("a", script, guest(OnExit::none()));
     world.journal().take_room_away();
     send_to("a", "go");
-    world.kernel().restart(parse_process_id("a:test:os").value(), [](std::optional<SequenceNumber>) {});
+    world.kernel().restart(parse_process_id("a:test:os").value(),
+                           [](std::optional<SequenceNumber>) {});
     world.settle();
     EXPECT_THAT(of("a"), ElementsAre("started", "started"));
     world.journal().make_room();  // Wakes the old instance only, which is gone.
@@ -484,21 +497,23 @@ INSTANTIATE_TEST_SUITE_P(Workers, ComputingGuest, ::testing::Values(1), worker_n
 
 TEST_P(ComputingGuest, CK145_WhatWasSetBeforeALongComputationIsThereAfterACrashInTheMiddle) {
     const MonotonicTime crash_at = world.clock().monotonic_now() + 3 * kSecond;
-    world.kernel().worker(0).run_at(crash_at, [] {});  // The guest gives way when something else is due.
-    world.start("a:test:os",
-                [this](mock::Api& api) -> mock::Script {
-                    const std::optional<std::string> found = co_await api.get_state();
-                    note("a", shown(found));
-                    if (found) {
-                        co_await api.receive();
-                    }
-                    co_await save(api, "s1");
-                    for (int ms = 0; ms < 5'000; ++ms) {
-                        co_await compute_ms(api, world);
-                    }
-                    note("a", "computed");
-                },
-                guest(OnExit::restart()));
+    world.kernel().worker(0).run_at(crash_at,
+                                    [] {});  // The guest gives way when something else is due.
+    world.start(
+        "a:test:os",
+        [this](mock::Api& api) -> mock::Script {
+            const std::optional<std::string> found = co_await api.get_state();
+            note("a", shown(found));
+            if (found) {
+                co_await api.receive();
+            }
+            co_await save(api, "s1");
+            for (int ms = 0; ms < 5'000; ++ms) {
+                co_await compute_ms(api, world);
+            }
+            note("a", "computed");
+        },
+        guest(OnExit::restart()));
     while (world.clock().monotonic_now() < crash_at) {
         world.step(1);
     }

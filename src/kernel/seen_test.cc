@@ -1,5 +1,6 @@
-/// Who has learned what: the number each print and each answer waits for (kernel specification §3.5, K-265). The gate that
-/// holds them back is the node's; here the numbers are checked that it is given.
+/// Who has learned what: the number each print and each answer waits for (kernel specification
+/// §3.5, K-265). The gate that holds them back is the node's; here the numbers are checked that it
+/// is given.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -48,7 +49,8 @@ protected:
     }
     /// What a process made for it learns with the answer to one command.
     SequenceNumber number_of_answer(std::string_view name, std::string_view command) {
-        world.start(id_of(name), asks(ask_kernel(command)), guest(OnExit::none(), {root_of(KernelWorld::kNode)}));
+        world.start(id_of(name), asks(ask_kernel(command)),
+                    guest(OnExit::none(), {root_of(KernelWorld::kNode)}));
         world.settle();
         const auto status = world.status(id_of(name));
         CHECK(status.has_value());
@@ -101,7 +103,8 @@ TEST_P(Seen, AResponseAndATimeoutCarryWhatTheirMakerHadSeen) {
     begin("asker", silent);
     connect();
     world.journal().hold_syncs();
-    world.start("c:test:os", asks(ask("b", "question", 5)), guest(OnExit::none(), {messaging("b")}));
+    world.start("c:test:os", asks(ask("b", "question", 5)),
+                guest(OnExit::none(), {messaging("b")}));
     world.settle();
     EXPECT_THAT(said("c"), ElementsAre("heard: Response done from b"));
     EXPECT_EQ(of_print("heard: Response done"), last());
@@ -109,7 +112,8 @@ TEST_P(Seen, AResponseAndATimeoutCarryWhatTheirMakerHadSeen) {
 
 TEST_P(Seen, CK163_WhatAReceiverStoresIsNeverNewerThanWhatItsSenderStored) {
     constexpr int kNumbers = 10;
-    // Cut at every point: after `cut` rounds everything appended so far is on disk, nothing later is.
+    // Cut at every point: after `cut` rounds everything appended so far is on disk, nothing later
+    // is.
     for (int cut = 0; cut < 60; ++cut) {
         const std::string a = "a" + std::to_string(cut);
         const std::string b = "b" + std::to_string(cut);
@@ -191,13 +195,17 @@ TEST_P(Seen, ReadingAPendingStateOrItsDeletionWaitsForIt) {
 
 TEST_P(Seen, AnInstanceBeginsWithTheEntryThatMadeIt) {
     world.journal().hold_syncs();
-    world.start("a:test:os", [](mock::Api& api) -> mock::Script {
-        co_await say(api, "first words");
-        co_await api.receive();
-    }, guest(OnExit::restart()));
+    world.start(
+        "a:test:os",
+        [](mock::Api& api) -> mock::Script {
+            co_await say(api, "first words");
+            co_await api.receive();
+        },
+        guest(OnExit::restart()));
     world.settle();
     EXPECT_EQ(of_print("first words"), last());
-    world.start("b:test:os", [](mock::Api& api) -> mock::Script { co_await say(api, "not stored"); });
+    world.start("b:test:os",
+                [](mock::Api& api) -> mock::Script { co_await say(api, "not stored"); });
     world.settle();
     // Its id was free because of what the table was; nothing newer than that.
     EXPECT_LE(of_print("not stored"), last());
@@ -209,24 +217,26 @@ TEST_P(Seen, ASuccessorThatIsNotStoredDependsOnTheRemovalThatMadeItsIdFree) {
     EXPECT_TRUE(world.kill("a:test:os"));
     const SequenceNumber removed = last();
     EXPECT_FALSE(is_durable(removed));
-    world.start("a:test:os", [](mock::Api& api) -> mock::Script { co_await say(api, "the successor"); });
+    world.start("a:test:os",
+                [](mock::Api& api) -> mock::Script { co_await say(api, "the successor"); });
     world.settle();
     EXPECT_GE(of_print("the successor"), removed);
 }
 
 TEST_P(Seen, ARestartedInstanceAndTheReportOfTheCrashWaitForWhatTheOldOneDid) {
-    begin("a",
-          [this](mock::Api& api) -> mock::Script {
-              note("a", "started");
-              if (of("a").size() == 2) {
-                  co_await say(api, "second life");
-                  co_await api.receive();
-              }
-              co_await api.receive();
-              co_await save(api, "s");
-              co_await trap(api, "panic");
-          },
-          guest(OnExit::restart()));
+    begin(
+        "a",
+        [this](mock::Api& api) -> mock::Script {
+            note("a", "started");
+            if (of("a").size() == 2) {
+                co_await say(api, "second life");
+                co_await api.receive();
+            }
+            co_await api.receive();
+            co_await save(api, "s");
+            co_await trap(api, "panic");
+        },
+        guest(OnExit::restart()));
     world.journal().hold_syncs();
     send_to("a", "go");
     EXPECT_EQ(of_print("second life"), last());
@@ -256,12 +266,13 @@ TEST_P(Seen, TheExitBehaviourThatWasSetByCommandIsACauseOfWhatFollowsFromIt) {
 
 TEST_P(Seen, ExitRequestsCarryWhatTheProcessHadSeen) {
     begin("heir", says);
-    begin("a",
-          [](mock::Api& api) -> mock::Script {
-              co_await api.receive();
-              co_await save(api, "s");
-          },
-          guest(fires("heir", "a ended"), {messaging("heir")}));
+    begin(
+        "a",
+        [](mock::Api& api) -> mock::Script {
+            co_await api.receive();
+            co_await save(api, "s");
+        },
+        guest(fires("heir", "a ended"), {messaging("heir")}));
     world.journal().hold_syncs();
     const SequenceNumber before = last();
     send_to("a", "x");
@@ -272,17 +283,19 @@ TEST_P(Seen, ExitRequestsCarryWhatTheProcessHadSeen) {
 
 TEST_P(Seen, WhatAProcessHoldsIsKnownFromTheEntryThatGaveIt) {
     begin("b", says);
-    begin("a",
-          [](mock::Api& api) -> mock::Script {
-              co_await api.receive();
-              co_await api.our_capabilities();
-              co_await say(api, "looked");
-              co_await api.receive();
-          },
-          guest(OnExit::restart()));
+    begin(
+        "a",
+        [](mock::Api& api) -> mock::Script {
+            co_await api.receive();
+            co_await api.our_capabilities();
+            co_await say(api, "looked");
+            co_await api.receive();
+        },
+        guest(OnExit::restart()));
     world.journal().hold_syncs();
-    const auto granted = world.kernel().grant(parse_process_id("a:test:os").value(),
-                                              {{capability("b", "1"), GrantCause::Command, {}, {}, {}}});
+    const auto granted =
+        world.kernel().grant(parse_process_id("a:test:os").value(),
+                             {{capability("b", "1"), GrantCause::Command, {}, {}, {}}});
     ASSERT_TRUE(granted.has_value());
     EXPECT_EQ(*granted, last());
     send_to("a", "x");
@@ -291,7 +304,8 @@ TEST_P(Seen, WhatAProcessHoldsIsKnownFromTheEntryThatGaveIt) {
 
 TEST_P(Seen, AMessageAllowedByACapabilityJustGivenWaitsForTheGrant) {
     add("b", says);
-    add("a",
+    add(
+        "a",
         [](mock::Api& api) -> mock::Script {
             co_await api.receive();
             const mock::Send message = tell("b", "allowed now");
@@ -339,7 +353,8 @@ TEST_P(Seen, AKillIsAnsweredWithTheNumberOfTheRemovalAndOfWhatTheProcessDid) {
     world.start("unstored:test:os", saves_then_sends(tell("nobody", "x")));
     world.settle();
     const SequenceNumber saved = last();
-    const SequenceNumber of_unstored = number_of_answer("r1", R"({"KillProcess":"unstored:test:os"})");
+    const SequenceNumber of_unstored =
+        number_of_answer("r1", R"({"KillProcess":"unstored:test:os"})");
     EXPECT_EQ(of_unstored, saved);
     EXPECT_EQ(last(), saved);  // Its removal is no entry.
     const SequenceNumber of_stored = number_of_answer("r2", R"({"KillProcess":"stored:test:os"})");
@@ -355,11 +370,13 @@ TEST_P(Seen, AnswersOfTheKernelWaitForWhatTheyTell) {
     world.journal().hold_syncs();
     EXPECT_TRUE(is_durable(number_of_answer("r1", R"({"Debug":{"Process":"a:test:os"}})")));
     EXPECT_TRUE(is_durable(number_of_answer("r2", R"({"Debug":"ProcessMap"})")));
-    const auto granted = world.kernel().grant(parse_process_id("a:test:os").value(),
-                                              {{capability("x", "1"), GrantCause::Command, {}, {}, {}}});
+    const auto granted =
+        world.kernel().grant(parse_process_id("a:test:os").value(),
+                             {{capability("x", "1"), GrantCause::Command, {}, {}, {}}});
     EXPECT_EQ(number_of_answer("r3", R"({"Debug":{"Process":"a:test:os"}})"), *granted);
     EXPECT_EQ(number_of_answer("r4", R"({"Debug":"ProcessMap"})"), *granted);
-    const std::string has = R"({"Debug":{"HasCap":{"on":"a:test:os","cap":{"issuer":"n.os@x:test:os","params":"1"}}}})";
+    const std::string has =
+        R"({"Debug":{"HasCap":{"on":"a:test:os","cap":{"issuer":"n.os@x:test:os","params":"1"}}}})";
     EXPECT_EQ(number_of_answer("r5", has), *granted);
     EXPECT_EQ(number_of_answer("r6", R"({"RunProcess":"a:test:os"})"), *granted);
     // What is about another process does not wait for this one (K-265 (6)).
@@ -387,27 +404,29 @@ TEST_P(Seen, TheRefusalOfATakenIdWaitsForTheEntryThatTookIt) {
 
 TEST_P(Seen, ThePrintAboutACommandWaitsForWhatItsSenderHadSeen) {
     world.journal().hold_syncs();
-    begin("r",
-          [](mock::Api& api) -> mock::Script {
-              co_await save(api, "s");
-              const mock::Send nonsense = not_expecting(ask_kernel("nonsense"));
-              co_await api.send_request(nonsense);
-              co_await api.receive();
-          },
-          guest(OnExit::none(), {root_of(KernelWorld::kNode)}));
+    begin(
+        "r",
+        [](mock::Api& api) -> mock::Script {
+            co_await save(api, "s");
+            const mock::Send nonsense = not_expecting(ask_kernel("nonsense"));
+            co_await api.send_request(nonsense);
+            co_await api.receive();
+        },
+        guest(OnExit::none(), {root_of(KernelWorld::kNode)}));
     EXPECT_EQ(of_print("not a kernel command"), last());
 }
 
 TEST_P(Seen, AModuleDoesNotAddUpOverItsCallers) {
     world.journal().hold_syncs();
-    begin("eager",
-          [](mock::Api& api) -> mock::Script {
-              co_await save(api, "s");
-              const mock::Send question = ask_kernel(R"({"Debug":{"Process":"nobody:test:os"}})");
-              co_await api.send_and_await(question);
-              co_await say(api, "eager heard");
-          },
-          guest(OnExit::none(), {root_of(KernelWorld::kNode)}));
+    begin(
+        "eager",
+        [](mock::Api& api) -> mock::Script {
+            co_await save(api, "s");
+            const mock::Send question = ask_kernel(R"({"Debug":{"Process":"nobody:test:os"}})");
+            co_await api.send_and_await(question);
+            co_await say(api, "eager heard");
+        },
+        guest(OnExit::none(), {root_of(KernelWorld::kNode)}));
     EXPECT_EQ(of_print("eager heard"), last());
     begin("modest", asks(ask_kernel(R"({"Debug":{"Process":"kernel:distro:sys"}})")),
           guest(OnExit::none(), {root_of(KernelWorld::kNode)}));
@@ -416,15 +435,14 @@ TEST_P(Seen, AModuleDoesNotAddUpOverItsCallers) {
 
 TEST_P(Seen, ANumberNeverGoesDown) {
     world.journal().hold_syncs();
-    begin("a",
-          [](mock::Api& api) -> mock::Script {
-              co_await save(api, "s");
-              const mock::OnExit none;
-              co_await api.set_on_exit(none);  // No entry: it was None before.
-              co_await api.receive();
-              co_await say(api, "later");
-              co_await api.receive();
-          });
+    begin("a", [](mock::Api& api) -> mock::Script {
+        co_await save(api, "s");
+        const mock::OnExit none;
+        co_await api.set_on_exit(none);  // No entry: it was None before.
+        co_await api.receive();
+        co_await say(api, "later");
+        co_await api.receive();
+    });
     const SequenceNumber saved = last();
     send_to("a", "x");
     EXPECT_GE(of_print("later"), saved);

@@ -84,14 +84,17 @@ Result<void> check_code(const std::string& home, Files& files, std::vector<HomeF
     for (const std::string& name : *names) {
         const std::string path = folder + "/" + name;
         if (!name.ends_with(kSuffix)) {
-            findings.push_back({Severity::Warning, path, "is left of an installation that did not end; harmless"});
+            findings.push_back(
+                {Severity::Warning, path, "is left of an installation that did not end; harmless"});
             continue;
         }
         const auto bytes = read_file(files, path, packages::kComponentBytesMax);
         if (!bytes) {
-            findings.push_back({Severity::Error, path, "cannot be read: " + bytes.error().message()});
+            findings.push_back(
+                {Severity::Error, path, "cannot be read: " + bytes.error().message()});
         } else if (to_hex(content_hash(*bytes)) + std::string(kSuffix) != name) {
-            findings.push_back({Severity::Error, path, "is not the bytes it is named by; install its package again"});
+            findings.push_back({Severity::Error, path,
+                                "is not the bytes it is named by; install its package again"});
         }
     }
     return {};

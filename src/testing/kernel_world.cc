@@ -332,7 +332,9 @@ void KernelWorld::compute(Nanoseconds by) {
         while (!over.load()) {
             const std::uint64_t looks = watched_clock_->looks();
             engine_->tick();
-            while (!over.load() && watched_clock_->looks() == looks) {
+            // Not for ever: a tick that comes between two slices is seen by nobody.
+            constexpr int kYieldsMax = 1000;
+            for (int yields = 0; yields < kYieldsMax && !over.load() && watched_clock_->looks() == looks; ++yields) {
                 std::this_thread::yield();
             }
         }

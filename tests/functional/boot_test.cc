@@ -1,4 +1,5 @@
-/// What outlives the node: order at boot, exit behaviours, kills that were answered, and answers that wait for the disk.
+/// What outlives the node: order at boot, exit behaviours, kills that were answered, and answers
+/// that wait for the disk.
 
 #include <gtest/gtest.h>
 
@@ -30,28 +31,31 @@ bool is_listed(const NodeProcess& node, std::string_view process) {
     return row_of(node, process).has_value();
 }
 
-/// Three processes with `None`, `Restart` and `Requests` (to the second); the node ends as `how` says.
+/// Three processes with `None`, `Restart` and `Requests` (to the second); the node ends as `how`
+/// says.
 void check_exit_behaviours_at_boot(End how) {
     const TemporaryDirectory directory;
-    const std::string package =
-        make_package(directory.path(), "trio",
-                     {{.name = "none", .fixture = "script"},
-                      {.name = "boot-restart", .fixture = "script", .on_exit = "\"Restart\"", .is_public = true},
-                      {.name = "requests", .fixture = "script"}});
+    const std::string package = make_package(
+        directory.path(), "trio",
+        {{.name = "none", .fixture = "script"},
+         {.name = "boot-restart", .fixture = "script", .on_exit = "\"Restart\"", .is_public = true},
+         {.name = "requests", .fixture = "script"}});
     {
         NodeProcess node({.home = directory / "home", .arguments = {package}});
         ASSERT_TRUE(node.wait_for_line("ready "));
         ASSERT_TRUE(eventually([&] { return is_listed(node, "requests:trio:test.os"); }));
         // From its next start on it prints the first message that arrives.
         run_script(node, "boot-restart:trio:test.os", "set-state receive");
-        run_script(node, "requests:trio:test.os", "queue our@boot-restart:trio:test.os body=last-words\nset-on-exit queued");
+        run_script(node, "requests:trio:test.os",
+                   "queue our@boot-restart:trio:test.os body=last-words\nset-on-exit queued");
         end(node, how);
     }
     {
         NodeProcess node({.home = directory / "home"});
         const auto line = node.wait_for_line("1 request ");
         ASSERT_TRUE(line) << node.errors();
-        EXPECT_NE(line->find("source=perdure.os@requests:trio:test.os"), std::string::npos) << *line;
+        EXPECT_NE(line->find("source=perdure.os@requests:trio:test.os"), std::string::npos)
+            << *line;
         EXPECT_NE(line->find("body=last-words"), std::string::npos) << *line;
         EXPECT_FALSE(is_listed(node, "none:trio:test.os"));
         EXPECT_TRUE(is_listed(node, "boot-restart:trio:test.os"));
@@ -62,7 +66,8 @@ void check_exit_behaviours_at_boot(End how) {
     NodeProcess node({.home = directory / "home"});
     ASSERT_TRUE(node.wait_for_line("ready "));
     ASSERT_TRUE(eventually([&] { return is_listed(node, "boot-restart:trio:test.os"); }));
-    EXPECT_EQ(node.command({"send", "boot-restart:trio:test.os", "from-outside", "--no-wait"}).status, 0);
+    EXPECT_EQ(
+        node.command({"send", "boot-restart:trio:test.os", "from-outside", "--no-wait"}).status, 0);
     EXPECT_TRUE(node.wait_for_line("body=from-outside"));
     for (const std::string& line : node.lines()) {
         EXPECT_EQ(line.find("last-words"), std::string::npos) << line;
@@ -81,7 +86,8 @@ TEST(Boot, CK119_StateOutlivesCrashKillInstallAndReboot) {
     constexpr const char* kScript = "script:keep:test.os";
     const TemporaryDirectory directory;
     const std::string package =
-        make_package(directory.path(), "keep", {{.name = "script", .fixture = "script", .on_exit = "\"Restart\""}});
+        make_package(directory.path(), "keep",
+                     {{.name = "script", .fixture = "script", .on_exit = "\"Restart\""}});
     const std::string expected = "1 get-state value=kept\n1 done\n";
     {
         NodeProcess node({.home = directory / "home", .arguments = {package}});
@@ -95,10 +101,12 @@ TEST(Boot, CK119_StateOutlivesCrashKillInstallAndReboot) {
         EXPECT_EQ(node.command({"start", package}).status, 0);
         EXPECT_EQ(run_script(node, kScript, "get-state"), expected) << "after a kill";
         EXPECT_EQ(node.command({"start", package}).status, 0);
-        EXPECT_EQ(run_script(node, kScript, "get-state"), expected) << "after an installation in its place";
+        EXPECT_EQ(run_script(node, kScript, "get-state"), expected)
+            << "after an installation in its place";
         EXPECT_EQ(node.command({"remove", "keep:test.os"}).status, 0);
         EXPECT_EQ(node.command({"start", package}).status, 0);
-        EXPECT_EQ(run_script(node, kScript, "get-state"), expected) << "after a removal and a new installation";
+        EXPECT_EQ(run_script(node, kScript, "get-state"), expected)
+            << "after a removal and a new installation";
         node.kill_hard();
     }
     for (const End how : {End::InOrder, End::Hard}) {
@@ -112,12 +120,17 @@ TEST(Boot, CK119_StateOutlivesCrashKillInstallAndReboot) {
 TEST(Boot, CK114_CK169_AProcessWhoseKillWasAnsweredIsAbsentAfterAHardKill) {
     constexpr int kRounds = 20;
     const TemporaryDirectory directory;
-    std::vector<PackagedProcess> processes{{.name = "load", .fixture = "set-state-loop", .on_exit = "\"Restart\""}};
+    std::vector<PackagedProcess> processes{
+        {.name = "load", .fixture = "set-state-loop", .on_exit = "\"Restart\""}};
     for (int round = 0; round < kRounds; ++round) {
-        processes.push_back({.name = "victim-" + std::to_string(round), .fixture = "set-state-loop", .on_exit = "\"Restart\""});
+        processes.push_back({.name = "victim-" + std::to_string(round),
+                             .fixture = "set-state-loop",
+                             .on_exit = "\"Restart\""});
     }
     std::vector<std::string> packages{make_package(directory.path(), "kills", processes)};
-    const auto victim = [](int round) { return "victim-" + std::to_string(round) + ":kills:test.os"; };
+    const auto victim = [](int round) {
+        return "victim-" + std::to_string(round) + ":kills:test.os";
+    };
     for (int round = 0; round < kRounds; ++round) {
         NodeProcess node({.home = directory / "home", .arguments = packages});
         packages.clear();
@@ -125,7 +138,8 @@ TEST(Boot, CK114_CK169_AProcessWhoseKillWasAnsweredIsAbsentAfterAHardKill) {
         ASSERT_TRUE(eventually([&] { return is_listed(node, victim(kRounds - 1)); }));
         const std::string listed = listed_processes(node);
         for (int earlier = 0; earlier < kRounds; ++earlier) {
-            EXPECT_EQ(listed.find('"' + victim(earlier) + '"') == std::string::npos, earlier < round)
+            EXPECT_EQ(listed.find('"' + victim(earlier) + '"') == std::string::npos,
+                      earlier < round)
                 << "round " << round << ": " << victim(earlier);
         }
         const Ended killed = node.command({"kill", victim(round)});
@@ -136,16 +150,18 @@ TEST(Boot, CK114_CK169_AProcessWhoseKillWasAnsweredIsAbsentAfterAHardKill) {
 
 TEST(Boot, CK117_ATerminationSignalUnderLoadEndsTheNode) {
     const TemporaryDirectory directory;
-    std::vector<PackagedProcess> processes{{.name = "none", .fixture = "set-state-loop"},
-                                           {.name = "restart", .fixture = "set-state-loop", .on_exit = "\"Restart\""},
-                                           {.name = "flood", .fixture = "stderr-flood"},
-                                           {.name = "crash", .fixture = "crash-counter", .on_exit = "\"Restart\""},
-                                           {.name = "bulk", .fixture = "text-bulk-memory"}};
+    std::vector<PackagedProcess> processes{
+        {.name = "none", .fixture = "set-state-loop"},
+        {.name = "restart", .fixture = "set-state-loop", .on_exit = "\"Restart\""},
+        {.name = "flood", .fixture = "stderr-flood"},
+        {.name = "crash", .fixture = "crash-counter", .on_exit = "\"Restart\""},
+        {.name = "bulk", .fixture = "text-bulk-memory"}};
     for (int loop = 0; loop < 4; ++loop) {
         processes.push_back({.name = "loop-" + std::to_string(loop), .fixture = "text-loop"});
     }
     {
-        NodeProcess node({.home = directory / "home", .arguments = {make_package(directory.path(), "load", processes)}});
+        NodeProcess node({.home = directory / "home",
+                          .arguments = {make_package(directory.path(), "load", processes)}});
         ASSERT_TRUE(node.wait_for_line("saved: "));
         ASSERT_TRUE(node.wait_for_line("saved: "));
         const auto before = steady_clock::now();
@@ -163,16 +179,19 @@ TEST(Boot, CK117_ATerminationSignalUnderLoadEndsTheNode) {
     }
 }
 
-/// A node whose disk takes long over each write and sync, with one script process that was installed before.
+/// A node whose disk takes long over each write and sync, with one script process that was
+/// installed before.
 class SlowDisk : public testing::Test {
 protected:
     static constexpr const char* kScript = "script:slow:test.os";
     static constexpr std::chrono::milliseconds kDelay{500};
 
     SlowDisk() {
-        NodeProcess node({.home = directory_ / "home",
-                          .arguments = {make_package(directory_.path(), "slow",
-                                                     {{.name = "script", .fixture = "script", .on_exit = "\"Restart\""}})}});
+        NodeProcess node(
+            {.home = directory_ / "home",
+             .arguments = {make_package(
+                 directory_.path(), "slow",
+                 {{.name = "script", .fixture = "script", .on_exit = "\"Restart\""}})}});
         EXPECT_TRUE(node.wait_for_line("ready "));
         EXPECT_TRUE(eventually([&] { return is_listed(node, kScript); }));
         EXPECT_EQ(node.end(), 0);
@@ -189,8 +208,13 @@ protected:
     }
     /// Without waiting; true once the process has run it up to where it sleeps.
     bool run_up_to_sleep(const std::string& program) {
-        EXPECT_EQ(node_->command({"send", kScript, "report none\n" + program + "\nsleep 600000", "--no-wait"}).status, 0);
-        return eventually([&] { return text_of(*row_of(*node_, kScript), "phase") == "waiting-sleep"; });
+        EXPECT_EQ(node_
+                      ->command({"send", kScript, "report none\n" + program + "\nsleep 600000",
+                                 "--no-wait"})
+                      .status,
+                  0);
+        return eventually(
+            [&] { return text_of(*row_of(*node_, kScript), "phase") == "waiting-sleep"; });
     }
 
     const TemporaryDirectory directory_;
@@ -198,21 +222,33 @@ protected:
 };
 
 TEST_F(SlowDisk, CK165_APrintWaitsForWhatItsProcessHasSavedAndTheGuestDoesNot) {
-    EXPECT_EQ(node_->command({"send", kScript, "report none\nprint 0 before\nset-state x\nprint 0 after", "--no-wait"}).status, 0);
+    EXPECT_EQ(
+        node_
+            ->command({"send", kScript, "report none\nprint 0 before\nset-state x\nprint 0 after",
+                       "--no-wait"})
+            .status,
+        0);
     ASSERT_TRUE(node_->wait_for_line("before"));
     const auto shown = steady_clock::now();
     ASSERT_TRUE(node_->wait_for_line("after"));
     EXPECT_GE(steady_clock::now() - shown, kDelay / 4);
-    const std::string report = run_script(*node_, kScript, "clock\nset-state y\nset-state z\nclock");
+    const std::string report =
+        run_script(*node_, kScript, "clock\nset-state y\nset-state z\nclock");
     const auto nanoseconds = [&](std::size_t from) {
         return std::stoull(report.substr(report.find("monotonic_ns=", from) + 13));
     };
-    EXPECT_LT(nanoseconds(report.find("\n4 clock")) - nanoseconds(0), static_cast<std::uint64_t>(kDelay.count()) * 1'000'000)
+    EXPECT_LT(nanoseconds(report.find("\n4 clock")) - nanoseconds(0),
+              static_cast<std::uint64_t>(kDelay.count()) * 1'000'000)
         << report;
 }
 
 TEST_F(SlowDisk, CK165_AfterACrashInsteadOfTheSyncTheSecondLineWasNeverShown) {
-    EXPECT_EQ(node_->command({"send", kScript, "report none\nprint 0 before\nset-state x\nprint 0 after", "--no-wait"}).status, 0);
+    EXPECT_EQ(
+        node_
+            ->command({"send", kScript, "report none\nprint 0 before\nset-state x\nprint 0 after",
+                       "--no-wait"})
+            .status,
+        0);
     ASSERT_TRUE(node_->wait_for_line("before"));
     node_->kill_hard();
     for (const std::string& line : node_->lines()) {
@@ -261,7 +297,8 @@ TEST(Detached, ANodeInTheBackgroundIsReadyWhenTheCommandReturnsAndEndsByStop) {
     const TemporaryDirectory directory;
     const std::string home = directory / "parents/of/home";
     const std::string package = copy_counter_sample(directory.path());
-    const Ended started = run_program({"run", "--detach", "--home", home, "--http-port", "0", package});
+    const Ended started =
+        run_program({"run", "--detach", "--home", home, "--http-port", "0", package});
     ASSERT_EQ(started.status, 0) << started.err;
     EXPECT_TRUE(started.out.starts_with("ready http=127.0.0.1:")) << started.out;
     EXPECT_EQ(std::count(started.out.begin(), started.out.end(), '\n'), 1);
@@ -283,13 +320,16 @@ TEST(Detached, AStartThatFailsIsReportedWithItsStatus) {
     std::filesystem::create_directory(directory / "newer");
     std::filesystem::permissions(directory / "newer", std::filesystem::perms::owner_all);
     write_file(directory / "newer/version", "999\n");
-    const Ended newer = run_program({"run", "--detach", "--home", directory / "newer", "--http-port", "0"});
+    const Ended newer =
+        run_program({"run", "--detach", "--home", directory / "newer", "--http-port", "0"});
     EXPECT_EQ(newer.status, 4);
     EXPECT_NE(newer.err.find("format 999"), std::string::npos) << newer.err;
     write_file(directory / "file", "");
-    const Ended file = run_program({"run", "--detach", "--home", directory / "file", "--http-port", "0"});
+    const Ended file =
+        run_program({"run", "--detach", "--home", directory / "file", "--http-port", "0"});
     EXPECT_EQ(file.status, 1);
-    EXPECT_NE(file.err.find((directory / "file") + ": not a directory"), std::string::npos) << file.err;
+    EXPECT_NE(file.err.find((directory / "file") + ": not a directory"), std::string::npos)
+        << file.err;
 }
 
 }  // namespace

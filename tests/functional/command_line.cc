@@ -57,7 +57,8 @@ std::string listed_processes(const NodeProcess& node) {
     return json_of(node.command({"ps", "--json"})).to_text();
 }
 
-std::string run_script(const NodeProcess& node, const std::string& process, const std::string& program) {
+std::string run_script(const NodeProcess& node, const std::string& process,
+                       const std::string& program) {
     const Ended answer = node.command({"send", process, program, "--timeout", "60"});
     EXPECT_EQ(answer.status, 0) << answer.err;
     return answer.out;
@@ -88,7 +89,8 @@ std::map<std::string, std::string> fingerprints(const std::string& directory) {
     for (const auto& entry : std::filesystem::recursive_directory_iterator(directory)) {
         if (entry.is_regular_file()) {
             const std::string bytes = read_whole_file(entry.path());
-            found[entry.path()] = std::to_string(bytes.size()) + " " + std::to_string(std::hash<std::string>()(bytes));
+            found[entry.path()] = std::to_string(bytes.size()) + " " +
+                                  std::to_string(std::hash<std::string>()(bytes));
         }
     }
     return found;

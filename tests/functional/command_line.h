@@ -26,10 +26,11 @@ std::optional<Json> row_of(const NodeProcess& node, std::string_view process);
 std::string listed_processes(const NodeProcess& node);
 
 /// Sends `program` to the script process `process` and returns the report.
-std::string run_script(const NodeProcess& node, const std::string& process, const std::string& program);
+std::string run_script(const NodeProcess& node, const std::string& process,
+                       const std::string& program);
 
-/// Fails the test unless `ended` has this status, nothing on standard output and one line on the error stream that
-/// contains `part`.
+/// Fails the test unless `ended` has this status, nothing on standard output and one line on the
+/// error stream that contains `part`.
 void expect_refusal(const Ended& ended, int status, std::string_view part);
 
 /// A copy of samples/counter-cpp below `parent`, with its component.

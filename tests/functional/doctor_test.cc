@@ -1,4 +1,5 @@
-/// `perdure doctor` on the homes that the real program leaves: it finds what is damaged, names the file, changes nothing.
+/// `perdure doctor` on the homes that the real program leaves: it finds what is damaged, names the
+/// file, changes nothing.
 
 #include <gtest/gtest.h>
 
@@ -14,7 +15,8 @@ namespace {
 
 class Doctor : public testing::Test {
 protected:
-    /// A counter ran, the node was killed hard, started again and killed again: log, tables and code are there.
+    /// A counter ran, the node was killed hard, started again and killed again: log, tables and
+    /// code are there.
     Doctor() {
         const std::string package = copy_counter_sample(directory_.path());
         NodeProcess first({.home = home_, .arguments = {package}});
@@ -39,23 +41,27 @@ protected:
                 found.push_back(entry.path());
             }
         }
-        std::sort(found.begin(), found.end(), [](const std::string& left, const std::string& right) {
-            return std::filesystem::file_size(left) > std::filesystem::file_size(right);
-        });
+        std::sort(found.begin(), found.end(),
+                  [](const std::string& left, const std::string& right) {
+                      return std::filesystem::file_size(left) > std::filesystem::file_size(right);
+                  });
         return found;
     }
-    /// Flips a bit at each of `places` in turn; doctor has to name the file each time, then the bit is put back.
+    /// Flips a bit at each of `places` in turn; doctor has to name the file each time, then the bit
+    /// is put back.
     void expect_named(const std::string& path, const std::vector<std::size_t>& places) const {
         const std::string whole = read_whole_file(path);
         for (const std::size_t place : places) {
-            SCOPED_TRACE(path + " byte " + std::to_string(place) + " of " + std::to_string(whole.size()));
+            SCOPED_TRACE(path + " byte " + std::to_string(place) + " of " +
+                         std::to_string(whole.size()));
             ASSERT_LT(place, whole.size());
             std::string damaged = whole;
             damaged[place] = static_cast<char>(damaged[place] ^ 0x10);
             write_file(path, damaged);
             const Ended ended = doctor();
             EXPECT_EQ(ended.status, 1) << ended.out << ended.err;
-            EXPECT_NE(ended.out.find(std::filesystem::path(path).filename()), std::string::npos) << ended.out << ended.err;
+            EXPECT_NE(ended.out.find(std::filesystem::path(path).filename()), std::string::npos)
+                << ended.out << ended.err;
             EXPECT_NE(ended.out.find("error "), std::string::npos) << ended.out;
         }
         write_file(path, whole);
@@ -116,7 +122,8 @@ TEST_F(Doctor, WithJsonTheDamageIsAFinding) {
     EXPECT_EQ(answer->find("healthy")->as_bool(), false);
     bool named = false;
     for (const Json& finding : *answer->find("findings")->as_array()) {
-        named = named || (text_of(finding, "severity") == "error" && text_of(finding, "subject") == component);
+        named = named || (text_of(finding, "severity") == "error" &&
+                          text_of(finding, "subject") == component);
     }
     EXPECT_TRUE(named) << ended.out;
 }

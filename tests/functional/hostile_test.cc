@@ -1,5 +1,5 @@
-/// What is malformed, damaged, too large or rude is refused by name, leaves nothing half-installed and does not disturb the
-/// node.
+/// What is malformed, damaged, too large or rude is refused by name, leaves nothing half-installed
+/// and does not disturb the node.
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -66,7 +66,8 @@ TEST_F(Homes, ThatAreNoDirectoryAreNamed) {
     write_file(directory_ / "file", "mine");
     for (const char* below : {"file", "file/home", "file/deep/home"}) {
         SCOPED_TRACE(below);
-        expect_refusal(run_program({"run", "--home", directory_ / below, "--http-port", "0"}), 1, directory_ / below);
+        expect_refusal(run_program({"run", "--home", directory_ / below, "--http-port", "0"}), 1,
+                       directory_ / below);
     }
     EXPECT_EQ(read_whole_file(directory_ / "file"), "mine");
 }
@@ -109,7 +110,8 @@ class Packages : public testing::Test {
 protected:
     /// `talk` is installed and runs; every attempt tries to replace it.
     Packages()
-        : package_(make_package(directory_.path(), "talk", {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}})),
+        : package_(make_package(directory_.path(), "talk",
+                                {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}})),
           node_({.home = directory_ / "home", .arguments = {package_}}) {
         EXPECT_TRUE(node_.wait_for_line("echo at "));
         manifest_ = read_whole_file(package_ + "/pkg/manifest.json");
@@ -126,13 +128,18 @@ protected:
         EXPECT_EQ(number_of(answer.find("processes")->as_array()->front(), "restarts"), 0u);
         EXPECT_EQ(node_.command({"send", kEcho, "alive"}).out, "alive\n");
     }
-    void expect_start_refused(std::string_view part) { expect_refusal(node_.command({"start", package_}), 1, part); }
+    void expect_start_refused(std::string_view part) {
+        expect_refusal(node_.command({"start", package_}), 1, part);
+    }
 
     /// The manifest's only entry with `key` replaced by `value` (JSON), or left out.
     static std::string entry_with(const std::string& key, const std::optional<std::string>& value) {
-        std::map<std::string, std::string> fields{{"process_name", "\"echo\""},  {"process_wasm_path", "\"/echo.wasm\""},
-                                                  {"on_exit", "\"Restart\""},    {"request_networking", "false"},
-                                                  {"request_capabilities", "[]"}, {"grant_capabilities", "[]"},
+        std::map<std::string, std::string> fields{{"process_name", "\"echo\""},
+                                                  {"process_wasm_path", "\"/echo.wasm\""},
+                                                  {"on_exit", "\"Restart\""},
+                                                  {"request_networking", "false"},
+                                                  {"request_capabilities", "[]"},
+                                                  {"grant_capabilities", "[]"},
                                                   {"public", "false"}};
         if (value) {
             fields[key] = *value;
@@ -158,17 +165,21 @@ TEST_F(Packages, AManifestMalformedInAnyFieldIsRefusedByThatField) {
     const std::string long_name = '"' + std::string(256, 'a') + '"';
     const std::vector<std::pair<std::string, std::vector<std::optional<std::string>>>> fields = {
         {"process_name",
-         {std::nullopt, "5", "null", "\"\"", "\"A\"", "\"a_b\"", "\"a:b\"", "\"a b\"", "\"a\\u0000\"", "[]", long_name}},
+         {std::nullopt, "5", "null", "\"\"", "\"A\"", "\"a_b\"", "\"a:b\"", "\"a b\"",
+          "\"a\\u0000\"", "[]", long_name}},
         {"process_wasm_path",
-         {std::nullopt, "5", "null", "\"\"", "\"/\"", "\"/../echo.wasm\"", "\"/./echo.wasm\"", "\"//echo.wasm\"",
-          "\"/a\\\\b.wasm\"", "\"/echo\\u0000.wasm\"", "\"/nowhere.wasm\"", "\"/manifest.json\"", "{}"}},
+         {std::nullopt, "5", "null", "\"\"", "\"/\"", "\"/../echo.wasm\"", "\"/./echo.wasm\"",
+          "\"//echo.wasm\"", "\"/a\\\\b.wasm\"", "\"/echo\\u0000.wasm\"", "\"/nowhere.wasm\"",
+          "\"/manifest.json\"", "{}"}},
         {"on_exit",
-         {std::nullopt, "5", "null", "\"Sometimes\"", "\"restart\"", "{}", "{\"Requests\":5}", "{\"Requests\":[5]}",
-          "{\"Requests\":[[]]}", "{\"Requests\":[[\"nobody\",{},null]]}", "{\"Restart\":1}"}},
+         {std::nullopt, "5", "null", "\"Sometimes\"", "\"restart\"", "{}", "{\"Requests\":5}",
+          "{\"Requests\":[5]}", "{\"Requests\":[[]]}", "{\"Requests\":[[\"nobody\",{},null]]}",
+          "{\"Restart\":1}"}},
         {"request_networking", {"\"yes\"", "1", "[]"}},
         {"request_capabilities",
-         {"5", "\"all\"", "[5]", "[\"nonsense\"]", "[{}]", "[{\"process\":\"a:b:c\"}]", "[{\"params\":1}]",
-          "[{\"process\":5,\"params\":1}]", "[{\"process\":\"a:b\",\"params\":1}]"}},
+         {"5", "\"all\"", "[5]", "[\"nonsense\"]", "[{}]", "[{\"process\":\"a:b:c\"}]",
+          "[{\"params\":1}]", "[{\"process\":5,\"params\":1}]",
+          "[{\"process\":\"a:b\",\"params\":1}]"}},
         {"grant_capabilities", {"5", "[null]", "[\"a:b\"]", "[{\"process\":\"a:b:c\"}]"}},
         {"public", {"1", "\"true\"", "{}"}},
         {"turn", {"5", "\"sometimes\"", "\"atomic\""}},
@@ -188,11 +199,13 @@ TEST_F(Packages, AManifestThatIsNoListOfProcessesIsRefused) {
     const std::string entry = entry_with("public", "false");
     std::string many = "[";
     for (int count = 0; count < 2000; ++count) {
-        many += (count == 0 ? "" : ",") + entry_with("process_name", "\"p" + std::to_string(count) + "\"");
+        many += (count == 0 ? "" : ",") +
+                entry_with("process_name", "\"p" + std::to_string(count) + "\"");
     }
     for (const std::string& text :
-         {std::string(), std::string("{}"), std::string("null"), std::string("[5]"), std::string("[[]]"), std::string("["),
-          "[" + entry, "[" + entry + ",]", "[" + entry + "]x", "[" + entry + "," + entry + "]", std::string("\xff\xfe"),
+         {std::string(), std::string("{}"), std::string("null"), std::string("[5]"),
+          std::string("[[]]"), std::string("["), "[" + entry, "[" + entry + ",]",
+          "[" + entry + "]x", "[" + entry + "," + entry + "]", std::string("\xff\xfe"),
           std::string(100'000, '['), many + "]", std::string(20u << 20, ' ')}) {
         SCOPED_TRACE(text.substr(0, 60));
         write_file(package_ + "/pkg/manifest.json", text);
@@ -203,11 +216,17 @@ TEST_F(Packages, AManifestThatIsNoListOfProcessesIsRefused) {
 }
 
 TEST_F(Packages, MetadataMalformedInAnyFieldIsRefusedByThatField) {
-    const auto with_properties = [](const std::string& properties) { return R"({"name":"x","properties":)" + properties + "}"; };
+    const auto with_properties = [](const std::string& properties) {
+        return R"({"name":"x","properties":)" + properties + "}";
+    };
     const auto with = [&](const std::string& key, const std::optional<std::string>& value) {
-        std::map<std::string, std::string> fields{{"package_name", "\"talk\""}, {"publisher", "\"test.os\""},
-                                                  {"current_version", "\"0.1.0\""}, {"mirrors", "[]"},
-                                                  {"code_hashes", "{}"}, {"wit_version", "1"}, {"dependencies", "[]"}};
+        std::map<std::string, std::string> fields{{"package_name", "\"talk\""},
+                                                  {"publisher", "\"test.os\""},
+                                                  {"current_version", "\"0.1.0\""},
+                                                  {"mirrors", "[]"},
+                                                  {"code_hashes", "{}"},
+                                                  {"wit_version", "1"},
+                                                  {"dependencies", "[]"}};
         if (value) {
             fields[key] = *value;
         } else {
@@ -234,13 +253,16 @@ TEST_F(Packages, MetadataMalformedInAnyFieldIsRefusedByThatField) {
             expect_start_refused(key);
         }
     }
-    for (const std::string& text : {std::string(), std::string("[]"), std::string("null"), std::string("{}"),
-                                    with_properties("5"), with_properties("null"), std::string(20u << 20, ' ')}) {
+    for (const std::string& text :
+         {std::string(), std::string("[]"), std::string("null"), std::string("{}"),
+          with_properties("5"), with_properties("null"), std::string(20u << 20, ' ')}) {
         SCOPED_TRACE(text.substr(0, 60));
         write_file(package_ + "/metadata.json", text);
         expect_start_refused("metadata.json");
     }
-    write_file(package_ + "/metadata.json", R"({"properties":{"package_name":"distro","publisher":"sys","current_version":"1"}})");
+    write_file(
+        package_ + "/metadata.json",
+        R"({"properties":{"package_name":"distro","publisher":"sys","current_version":"1"}})");
     expect_start_refused("distro:sys is the node itself");
     std::filesystem::remove(package_ + "/metadata.json");
     expect_start_refused("metadata.json is missing");
@@ -248,8 +270,9 @@ TEST_F(Packages, MetadataMalformedInAnyFieldIsRefusedByThatField) {
 
 TEST_F(Packages, ATruncatedComponentIsRefusedByItsName) {
     const std::string whole = read_fixture("echo");
-    for (const std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{4}, std::size_t{7}, std::size_t{9},
-                                   whole.size() / 50, whole.size() / 4, whole.size() / 2, whole.size() - 1}) {
+    for (const std::size_t size :
+         {std::size_t{0}, std::size_t{1}, std::size_t{4}, std::size_t{7}, std::size_t{9},
+          whole.size() / 50, whole.size() / 4, whole.size() / 2, whole.size() - 1}) {
         SCOPED_TRACE(size);
         write_file(package_ + "/pkg/echo.wasm", whole.substr(0, size));
         expect_start_refused("pkg/echo.wasm");
@@ -259,7 +282,8 @@ TEST_F(Packages, ATruncatedComponentIsRefusedByItsName) {
 TEST_F(Packages, SomethingElseThanAComponentIsRefusedByItsName) {
     const std::string core_module("\0asm\1\0\0\0", 8);
     const std::string empty_component("\0asm\x0d\0\1\0", 8);
-    for (const std::string& bytes : {core_module, empty_component, std::string("(component)"), std::string(1000, '\0')}) {
+    for (const std::string& bytes :
+         {core_module, empty_component, std::string("(component)"), std::string(1000, '\0')}) {
         write_file(package_ + "/pkg/echo.wasm", bytes);
         expect_start_refused("pkg/echo.wasm");
     }
@@ -288,7 +312,9 @@ void put_section(std::string& bytes, char id, const std::string& content) {
 /// A component that imports `count` functions nobody serves.
 std::string component_with_imports(std::size_t count) {
     std::string bytes("\0asm\x0d\0\1\0", 8);
-    put_section(bytes, 7, std::string("\x01\x40\x00\x01\x00", 5));  // One type: a function without parameters and results.
+    put_section(bytes, 7,
+                std::string("\x01\x40\x00\x01\x00",
+                            5));  // One type: a function without parameters and results.
     std::string imports;
     put_number(imports, count);
     for (std::size_t index = 0; index < count; ++index) {
@@ -323,8 +349,10 @@ TEST_F(Packages, APackageWithoutItsDirectoriesIsRefused) {
 
 TEST(Components, AMutatedOneIsRefusedByNameOrRunsAndTheNodeLivesOn) {
     const TemporaryDirectory directory;
-    const std::string talk = make_package(directory.path(), "talk", {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
-    const std::string package = make_package(directory.path(), "mutant", {{.name = "mutant", .fixture = "text-all-versions"}});
+    const std::string talk = make_package(
+        directory.path(), "talk", {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
+    const std::string package = make_package(directory.path(), "mutant",
+                                             {{.name = "mutant", .fixture = "text-all-versions"}});
     NodeProcess node({.home = directory / "home", .arguments = {talk}});
     ASSERT_TRUE(node.wait_for_line("echo at "));
     const std::string whole = read_fixture("text-all-versions");
@@ -349,7 +377,8 @@ TEST(Components, AMutatedOneIsRefusedByNameOrRunsAndTheNodeLivesOn) {
     std::printf("refused=%d ran=%d\n", refused, ran);
     EXPECT_EQ(node.command({"send", kEcho, "alive"}).out, "alive\n");
     // Of those that were refused nothing is left.
-    EXPECT_LE(fingerprints(node.home() + "/code").size(), code.size() + static_cast<std::size_t>(ran));
+    EXPECT_LE(fingerprints(node.home() + "/code").size(),
+              code.size() + static_cast<std::size_t>(ran));
 }
 
 // ---- names
@@ -386,15 +415,10 @@ std::vector<BadName> bad_process_ids() {
 }
 
 std::vector<BadName> bad_addresses() {
-    std::vector<BadName> bad{{"@", "MissingNodeId"},
-                             {"@a:b:c", "MissingNodeId"},
-                             {"n@@a:b:c", "TooManyAts"},
-                             {"n@a:b@c", "TooManyAts"},
-                             {"n@", "MissingField"},
-                             {"N@a:b:c", "NodeNotSafe"},
-                             {"n_m@a:b:c", "NodeNotSafe"},
-                             {"n n@a:b:c", "NodeNotSafe"},
-                             {"N@A:B:C", "NodeNotSafe"}};
+    std::vector<BadName> bad{
+        {"@", "MissingNodeId"},       {"@a:b:c", "MissingNodeId"},  {"n@@a:b:c", "TooManyAts"},
+        {"n@a:b@c", "TooManyAts"},    {"n@", "MissingField"},       {"N@a:b:c", "NodeNotSafe"},
+        {"n_m@a:b:c", "NodeNotSafe"}, {"n n@a:b:c", "NodeNotSafe"}, {"N@A:B:C", "NodeNotSafe"}};
     for (const BadName& id : bad_process_ids()) {
         bad.push_back({"n@" + id.text, id.kind});
         bad.push_back(id);
@@ -412,8 +436,10 @@ std::string percent_encoded(std::string_view text) {
     return encoded;
 }
 
-std::string request_text(std::string_view method, const std::string& target, const std::string& body = {}) {
-    return std::string(method) + " " + target + " HTTP/1.1\r\nHost: node\r\nConnection: close\r\nContent-Length: " +
+std::string request_text(std::string_view method, const std::string& target,
+                         const std::string& body = {}) {
+    return std::string(method) + " " + target +
+           " HTTP/1.1\r\nHost: node\r\nConnection: close\r\nContent-Length: " +
            std::to_string(body.size()) + "\r\n\r\n" + body;
 }
 
@@ -425,10 +451,12 @@ protected:
         EXPECT_TRUE(client.write(request));
         return client.read_to_end();
     }
-    void expect_answer(const std::string& request, std::string_view status, std::string_view part) const {
+    void expect_answer(const std::string& request, std::string_view status,
+                       std::string_view part) const {
         const std::string answer = ask(request);
         EXPECT_TRUE(answer.starts_with("HTTP/1.1 " + std::string(status))) << answer.substr(0, 500);
-        EXPECT_NE(answer.find(part), std::string::npos) << answer.substr(0, 500) << "\nlacks " << part;
+        EXPECT_NE(answer.find(part), std::string::npos)
+            << answer.substr(0, 500) << "\nlacks " << part;
     }
 
     const TemporaryDirectory directory_;
@@ -450,7 +478,8 @@ TEST_F(Names, EveryBadFormIsNamedByTheCommandLine) {
 TEST_F(Names, EveryBadFormIsNamedByTheNode) {
     for (const BadName& bad : bad_process_ids()) {
         SCOPED_TRACE(bad.text);
-        expect_answer(request_text("POST", "/v1/processes/" + percent_encoded(bad.text) + "/kill"), "400", bad.kind);
+        expect_answer(request_text("POST", "/v1/processes/" + percent_encoded(bad.text) + "/kill"),
+                      "400", bad.kind);
     }
     for (const BadName& bad : bad_addresses()) {
         if (bad.text.find('\xff') != std::string::npos) {
@@ -478,8 +507,9 @@ protected:
 
 TEST_F(Sockets, MalformedRequestsAreAnsweredAndTheConnectionEnds) {
     for (const std::string& garbage :
-         {std::string("garbage\r\n\r\n"), std::string("\0\0\0\0\r\n\r\n", 8), std::string("GET\r\n\r\n"),
-          std::string("GET / HTTP/9.9\r\n\r\n"), std::string("GET / HTTP/1.1\r\nno colon\r\n\r\n"),
+         {std::string("garbage\r\n\r\n"), std::string("\0\0\0\0\r\n\r\n", 8),
+          std::string("GET\r\n\r\n"), std::string("GET / HTTP/9.9\r\n\r\n"),
+          std::string("GET / HTTP/1.1\r\nno colon\r\n\r\n"),
           std::string("POST /v1/send HTTP/1.1\r\nContent-Length: -1\r\n\r\n"),
           std::string("POST /v1/send HTTP/1.1\r\nContent-Length: 99999999999999999999\r\n\r\n"),
           std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 15)}) {
@@ -520,14 +550,19 @@ TEST_F(Sockets, WrongRoutesMethodsAndBodiesAreExplained) {
         SCOPED_TRACE(body);
         expect_answer(request_text("POST", "/v1/packages", body), "400", "invalid_input");
     }
-    expect_answer(request_text("POST", "/v1/packages", R"({"directory":"/nowhere/at/all"})"), "404", "metadata.json");
+    expect_answer(request_text("POST", "/v1/packages", R"({"directory":"/nowhere/at/all"})"), "404",
+                  "metadata.json");
     expect_alive();
 }
 
 TEST_F(Sockets, OversizedRequestsAreRefusedByTheirLimit) {
-    expect_answer("GET /v1/health HTTP/1.1\r\nHost: node\r\nX-Long: " + std::string(64 << 10, 'x') + "\r\n\r\n", "431", "\r\n");
-    expect_answer("GET /" + std::string(64 << 10, 'x') + " HTTP/1.1\r\nHost: node\r\n\r\n", "431", "\r\n");
-    expect_answer("POST /v1/send HTTP/1.1\r\nHost: node\r\nContent-Length: 67108865\r\n\r\n", "413", "\r\n");
+    expect_answer("GET /v1/health HTTP/1.1\r\nHost: node\r\nX-Long: " + std::string(64 << 10, 'x') +
+                      "\r\n\r\n",
+                  "431", "\r\n");
+    expect_answer("GET /" + std::string(64 << 10, 'x') + " HTTP/1.1\r\nHost: node\r\n\r\n", "431",
+                  "\r\n");
+    expect_answer("POST /v1/send HTTP/1.1\r\nHost: node\r\nContent-Length: 67108865\r\n\r\n", "413",
+                  "\r\n");
     expect_alive();
 }
 
@@ -559,7 +594,8 @@ TEST_F(Sockets, ClientsThatAreSlowOrSilentDelayNobodyAndNotTheEnd) {
     // One asks for everything and never reads.
     clients.push_back(RawClient::to_control_socket(node_.home()));
     EXPECT_TRUE(clients.back().write(request_text("GET", "/v1/logs?follow=true&verbosity=255")));
-    const std::string package = make_package(directory_.path(), "flood", {{.name = "flood", .fixture = "stderr-flood"}});
+    const std::string package =
+        make_package(directory_.path(), "flood", {{.name = "flood", .fixture = "stderr-flood"}});
     EXPECT_EQ(node_.command({"start", package}).status, 0);
     for (int count = 0; count < 10; ++count) {
         expect_alive();

@@ -27,7 +27,8 @@ const std::string& perdure_program() {
 
 const std::string kShell = "/bin/sh";
 
-Child start(const std::string& program, const std::vector<std::string>& arguments, const Environment& variables) {
+Child start(const std::string& program, const std::vector<std::string>& arguments,
+            const Environment& variables) {
     int out[2];
     int err[2];
     EXPECT_EQ(pipe2(out, O_CLOEXEC), 0);
@@ -57,7 +58,9 @@ Child start(const std::string& program, const std::vector<std::string>& argument
     }
     envp.push_back(nullptr);
     Child child;
-    EXPECT_EQ(posix_spawn(&child.pid, program.c_str(), &actions, nullptr, argv.data(), envp.data()), 0) << program;
+    EXPECT_EQ(posix_spawn(&child.pid, program.c_str(), &actions, nullptr, argv.data(), envp.data()),
+              0)
+        << program;
     posix_spawn_file_actions_destroy(&actions);
     close(out[1]);
     close(err[1]);
@@ -96,7 +99,8 @@ TemporaryDirectory::~TemporaryDirectory() {
 
 namespace {
 
-Ended run_to_end(const std::string& program, const std::vector<std::string>& arguments, const Environment& environment) {
+Ended run_to_end(const std::string& program, const std::vector<std::string>& arguments,
+                 const Environment& environment) {
     const Child child = start(program, arguments, environment);
     Ended ended;
     std::thread errors([&] { ended.err = read_all(child.err); });
@@ -127,7 +131,8 @@ bool eventually(const std::function<bool()>& condition) {
     return true;
 }
 
-RunningProgram::RunningProgram(const std::vector<std::string>& arguments, const Environment& environment) {
+RunningProgram::RunningProgram(const std::vector<std::string>& arguments,
+                               const Environment& environment) {
     begin(perdure_program(), arguments, environment);
 }
 
@@ -135,7 +140,8 @@ RunningProgram::RunningProgram(Shell, const std::string& line, const Environment
     begin(kShell, {"-c", line}, environment);
 }
 
-std::unique_ptr<RunningProgram> RunningProgram::of_shell(const std::string& line, const Environment& environment) {
+std::unique_ptr<RunningProgram> RunningProgram::of_shell(const std::string& line,
+                                                         const Environment& environment) {
     return std::unique_ptr<RunningProgram>(new RunningProgram(Shell{}, line, environment));
 }
 
@@ -172,7 +178,8 @@ void RunningProgram::read(int descriptor, std::string& into, std::vector<std::st
     changed_.notify_all();
 }
 
-std::optional<std::string> RunningProgram::wait_for_line(const std::function<bool(std::string_view)>& wanted) {
+std::optional<std::string> RunningProgram::wait_for_line(
+    const std::function<bool(std::string_view)>& wanted) {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -189,7 +196,8 @@ std::optional<std::string> RunningProgram::wait_for_line(const std::function<boo
 }
 
 std::optional<std::string> RunningProgram::wait_for_line(std::string_view part) {
-    return wait_for_line([part](std::string_view line) { return line.find(part) != std::string_view::npos; });
+    return wait_for_line(
+        [part](std::string_view line) { return line.find(part) != std::string_view::npos; });
 }
 
 std::vector<std::string> RunningProgram::lines() const {

@@ -1,6 +1,7 @@
 #pragma once
 
-/// The real program as a child process: started, read line by line, killed, asked by its own command line.
+/// The real program as a child process: started, read line by line, killed, asked by its own
+/// command line.
 
 #include <sys/types.h>
 
@@ -44,7 +45,8 @@ inline constexpr std::chrono::seconds kPatience{60};
 
 using Environment = std::map<std::string, std::string>;
 
-/// Runs build/…/perdure with `arguments` to its end. `environment`: beside PATH and HOME, the only variables it has.
+/// Runs build/…/perdure with `arguments` to its end. `environment`: beside PATH and HOME, the only
+/// variables it has.
 Ended run_program(const std::vector<std::string>& arguments, const Environment& environment = {});
 
 /// Runs `line` in a shell, to its end; `perdure` is the program under test.
@@ -56,16 +58,18 @@ bool eventually(const std::function<bool()>& condition);
 /// build/…/perdure while it runs.
 class RunningProgram {
 public:
-    explicit RunningProgram(const std::vector<std::string>& arguments, const Environment& environment = {});
+    explicit RunningProgram(const std::vector<std::string>& arguments,
+                            const Environment& environment = {});
     /// `line` in a shell, which the program should replace (`exec perdure …`).
-    static std::unique_ptr<RunningProgram> of_shell(const std::string& line, const Environment& environment = {});
+    static std::unique_ptr<RunningProgram> of_shell(const std::string& line,
+                                                    const Environment& environment = {});
     /// Kills it if it still runs.
     ~RunningProgram();
     RunningProgram(const RunningProgram&) = delete;
     RunningProgram& operator=(const RunningProgram&) = delete;
 
-    /// Waits for a line of standard output that `wanted` accepts, from where the last wait stopped. Nothing: it ended or
-    /// took longer than kPatience.
+    /// Waits for a line of standard output that `wanted` accepts, from where the last wait stopped.
+    /// Nothing: it ended or took longer than kPatience.
     std::optional<std::string> wait_for_line(const std::function<bool(std::string_view)>& wanted);
     std::optional<std::string> wait_for_line(std::string_view part);
     /// All lines so far.
@@ -85,7 +89,8 @@ public:
 private:
     struct Shell {};
     RunningProgram(Shell, const std::string& line, const Environment& environment);
-    void begin(const std::string& program, const std::vector<std::string>& arguments, const Environment& environment);
+    void begin(const std::string& program, const std::vector<std::string>& arguments,
+               const Environment& environment);
     void read(int descriptor, std::string& into, std::vector<std::string>* lines);
     void join();
 

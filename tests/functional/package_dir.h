@@ -16,8 +16,10 @@ struct PackagedProcess {
     bool is_public = false;
 };
 
-/// Writes `<parent>/<package>` in the layout of a package directory; publisher `test.os`. Returns its path.
-std::string make_package(const std::string& parent, const std::string& package, const std::vector<PackagedProcess>& processes);
+/// Writes `<parent>/<package>` in the layout of a package directory; publisher `test.os`. Returns
+/// its path.
+std::string make_package(const std::string& parent, const std::string& package,
+                         const std::vector<PackagedProcess>& processes);
 
 /// The bytes of a fixture; fails the test if it is missing.
 std::string read_fixture(std::string_view name);

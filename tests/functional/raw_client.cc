@@ -34,7 +34,8 @@ RawClient RawClient::to_control_socket(const std::string& home) {
     const std::string path = home + "/control.sock";
     EXPECT_LT(path.size(), sizeof address.sun_path) << path;
     path.copy(address.sun_path, sizeof address.sun_path - 1);
-    return RawClient(connected(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address));
+    return RawClient(
+        connected(AF_UNIX, reinterpret_cast<const sockaddr*>(&address), sizeof address));
 }
 
 RawClient RawClient::to_port(std::uint16_t port) {
@@ -42,7 +43,8 @@ RawClient RawClient::to_port(std::uint16_t port) {
     address.sin_family = AF_INET;
     address.sin_port = htons(port);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    return RawClient(connected(AF_INET, reinterpret_cast<const sockaddr*>(&address), sizeof address));
+    return RawClient(
+        connected(AF_INET, reinterpret_cast<const sockaddr*>(&address), sizeof address));
 }
 
 RawClient::~RawClient() {

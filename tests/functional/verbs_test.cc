@@ -1,5 +1,5 @@
-/// Every verb in five situations: it works, no node runs, the name is unknown, a program reads the answer, the words are
-/// wrong.
+/// Every verb in five situations: it works, no node runs, the name is unknown, a program reads the
+/// answer, the words are wrong.
 
 #include <gtest/gtest.h>
 
@@ -29,9 +29,10 @@ std::string joined(const Words& words) {
 class Verbs : public testing::Test {
 protected:
     Verbs()
-        : package_(make_package(directory_.path(), "talk",
-                                {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""},
-                                 {.name = "script", .fixture = "script", .on_exit = "\"Restart\""}})),
+        : package_(
+              make_package(directory_.path(), "talk",
+                           {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""},
+                            {.name = "script", .fixture = "script", .on_exit = "\"Restart\""}})),
           node_({.home = directory_ / "home", .arguments = {package_}}) {
         EXPECT_TRUE(node_.wait_for_line("echo at "));
     }
@@ -61,14 +62,16 @@ protected:
 
 TEST_F(Verbs, RunStartsANodeAndFollowsItsPackages) {
     const std::string package =
-        make_package(directory_.path(), "second", {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
+        make_package(directory_.path(), "second",
+                     {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
     NodeProcess second({.home = directory_ / "second-home", .arguments = {package}});
     const auto ready = second.wait_for_line("ready http=127.0.0.1:");
     ASSERT_TRUE(ready) << second.errors();
     EXPECT_NE(ready->find(" home=" + (directory_ / "second-home")), std::string::npos) << *ready;
     EXPECT_TRUE(second.wait_for_line("echo at perdure.os@echo:second:test.os"));
     EXPECT_EQ(second.end(), 0);
-    EXPECT_EQ(std::filesystem::status(directory_ / "second-home").permissions(), std::filesystem::perms::owner_all);
+    EXPECT_EQ(std::filesystem::status(directory_ / "second-home").permissions(),
+              std::filesystem::perms::owner_all);
 }
 
 TEST_F(Verbs, StartAndRemoveReplaceAndEndAPackage) {
@@ -80,7 +83,8 @@ TEST_F(Verbs, StartAndRemoveReplaceAndEndAPackage) {
     EXPECT_EQ(ended.out, "removed talk:test.os\n");
     EXPECT_FALSE(row_of(node_, kEcho));
     ended = perdure(start());
-    EXPECT_EQ(ended.out, "started talk:test.os: echo:talk:test.os script:talk:test.os\n") << ended.err;
+    EXPECT_EQ(ended.out, "started talk:test.os: echo:talk:test.os script:talk:test.os\n")
+        << ended.err;
     EXPECT_TRUE(row_of(node_, kEcho));
 }
 
@@ -94,7 +98,8 @@ TEST_F(Verbs, PsShowsATableWithARowForEachProcess) {
     const Ended ended = perdure({"ps"});
     EXPECT_EQ(ended.status, 0) << ended.err;
     EXPECT_TRUE(ended.out.starts_with("PROCESS")) << ended.out;
-    for (const char* title : {"PHASE", "RESTARTS", "MESSAGES", "MAILBOX", "MEMORY", "CPU", "STATE", "SEEN", "DURABLE"}) {
+    for (const char* title : {"PHASE", "RESTARTS", "MESSAGES", "MAILBOX", "MEMORY", "CPU", "STATE",
+                              "SEEN", "DURABLE"}) {
         EXPECT_NE(ended.out.find(title), std::string::npos) << title;
     }
     EXPECT_NE(ended.out.find(kEcho), std::string::npos);
@@ -127,7 +132,8 @@ TEST_F(Verbs, SendBringsBodyAndBlobThereAndBack) {
     EXPECT_EQ(perdure({"send", kEcho, "hello"}).out, "hello\n");
     EXPECT_EQ(perdure({"send", "our@echo:talk:test.os", "hello"}).out, "hello\n");
     EXPECT_EQ(perdure({"send", "perdure.os@echo:talk:test.os", "hello"}).out, "hello\n");
-    const Ended from_stdin = run_shell(std::string("printf piped | perdure send ") + kEcho + " - --home " + node_.home());
+    const Ended from_stdin = run_shell(std::string("printf piped | perdure send ") + kEcho +
+                                       " - --home " + node_.home());
     EXPECT_EQ(from_stdin.out, "piped\n") << from_stdin.err;
     write_file(directory_ / "blob", "attached");
     const Ended with_blob = perdure({"send", kEcho, "hello", "--blob", directory_ / "blob"});
@@ -139,8 +145,10 @@ TEST_F(Verbs, SendBringsBodyAndBlobThereAndBack) {
 
 TEST_F(Verbs, SendSaysWhyThereIsNoAnswer) {
     expect_refusal(perdure({"send", kScript, "sleep 60000", "--timeout", "0"}), 1, "timeout");
-    expect_refusal(perdure({"send", "other.os@echo:talk:test.os", "hello"}), 1, "node other.os cannot be reached");
-    expect_refusal(perdure({"send", kEcho, "hello", "--blob", directory_ / "nowhere"}), 1, "No such file");
+    expect_refusal(perdure({"send", "other.os@echo:talk:test.os", "hello"}), 1,
+                   "node other.os cannot be reached");
+    expect_refusal(perdure({"send", kEcho, "hello", "--blob", directory_ / "nowhere"}), 1,
+                   "No such file");
 }
 
 TEST_F(Verbs, KillEndsAProcessForGood) {
@@ -161,7 +169,8 @@ TEST_F(Verbs, RestartBeginsAgainWithTheSavedState) {
 }
 
 TEST_F(Verbs, ProcessStateIsShownExportedImportedAndCleared) {
-    EXPECT_EQ(perdure({"process-state", "show", kScript}).out, "script:talk:test.os: no state saved\n");
+    EXPECT_EQ(perdure({"process-state", "show", kScript}).out,
+              "script:talk:test.os: no state saved\n");
     expect_refusal(perdure({"process-state", "export", kScript}), 1, "has no saved state");
     run_script(node_, kScript, "set-state abc%00");
     const std::string shown = perdure({"process-state", "show", kScript}).out;
@@ -171,13 +180,15 @@ TEST_F(Verbs, ProcessStateIsShownExportedImportedAndCleared) {
     EXPECT_EQ(perdure({"process-state", "export", kScript, file}).status, 0);
     EXPECT_EQ(read_whole_file(file), std::string("abc\0", 4));
     write_file(file, "imported");
-    EXPECT_EQ(perdure({"process-state", "import", kScript, file}).out, "replaced the state of script:talk:test.os\n");
+    EXPECT_EQ(perdure({"process-state", "import", kScript, file}).out,
+              "replaced the state of script:talk:test.os\n");
     EXPECT_EQ(run_script(node_, kScript, "get-state"), "1 get-state value=imported\n1 done\n");
-    const Ended piped =
-        run_shell(std::string("printf piped | perdure process-state import ") + kScript + " - --home " + node_.home());
+    const Ended piped = run_shell(std::string("printf piped | perdure process-state import ") +
+                                  kScript + " - --home " + node_.home());
     EXPECT_EQ(piped.status, 0) << piped.err;
     EXPECT_EQ(perdure({"process-state", "export", kScript}).out, "piped");
-    EXPECT_EQ(perdure({"process-state", "clear", kScript}).out, "cleared the state of script:talk:test.os\n");
+    EXPECT_EQ(perdure({"process-state", "clear", kScript}).out,
+              "cleared the state of script:talk:test.os\n");
     EXPECT_EQ(run_script(node_, kScript, "get-state"), "1 get-state none\n1 done\n");
 }
 
@@ -186,7 +197,8 @@ TEST_F(Verbs, StateOutlivesItsPackageAndCanBeReachedByName) {
     EXPECT_EQ(perdure({"remove", "talk:test.os"}).status, 0);
     EXPECT_EQ(perdure({"process-state", "export", kScript}).out, "kept");
     EXPECT_EQ(perdure({"process-state", "clear", kScript}).status, 0);
-    expect_refusal(perdure({"process-state", "show", kScript}), 1, "there is no process script:talk:test.os");
+    expect_refusal(perdure({"process-state", "show", kScript}), 1,
+                   "there is no process script:talk:test.os");
 }
 
 TEST_F(Verbs, ConfigShowTellsValuesAndWhereTheyCameFrom) {
@@ -203,7 +215,8 @@ TEST_F(Verbs, ConfigShowWithoutANodeShowsTheNextRun) {
     const std::string home = directory_ / "configured";
     std::filesystem::create_directories(home);
     write_file(home + "/perdure.yaml", "# mine\nverbosity: 2\n");
-    const Ended ended = run_program({"config", "show", "--origin", "--home", home}, {{"PERDURE_WORKERS", "3"}});
+    const Ended ended =
+        run_program({"config", "show", "--origin", "--home", home}, {{"PERDURE_WORKERS", "3"}});
     EXPECT_EQ(ended.status, 0) << ended.err;
     EXPECT_NE(ended.err.find("no node runs in " + home), std::string::npos) << ended.err;
     EXPECT_NE(ended.out.find(home + "/perdure.yaml:2"), std::string::npos) << ended.out;
@@ -245,7 +258,9 @@ TEST_F(Verbs, WithoutANodeTheMessageSaysWhichCommandStartsOne) {
         SCOPED_TRACE(joined(words));
         words.insert(words.end(), {"--home", home});
         const Ended ended = run_program(words);
-        expect_refusal(ended, 1, "no node runs in " + home + "; start one with `perdure run --home " + home + "`");
+        expect_refusal(
+            ended, 1,
+            "no node runs in " + home + "; start one with `perdure run --home " + home + "`");
     }
     EXPECT_FALSE(std::filesystem::exists(home));
 }
@@ -259,33 +274,38 @@ TEST_F(Verbs, AfterAHardKillTheSocketThatIsLeftMeansNoNode) {
 }
 
 TEST_F(Verbs, AnUnknownNameComesWithTheClosestOne) {
-    const std::vector<Words> processes = {{"logs", "ecko:talk:test.os"},
-                                          {"logs", "-f", "ecko:talk:test.os"},
-                                          {"send", "ecko:talk:test.os", "hello"},
-                                          {"send", "our@ecko:talk:test.os", "hello", "--no-wait"},
-                                          {"kill", "ecko:talk:test.os"},
-                                          {"restart", "ecko:talk:test.os"},
-                                          {"process-state", "show", "ecko:talk:test.os"},
-                                          {"process-state", "export", "ecko:talk:test.os"},
-                                          {"process-state", "import", "ecko:talk:test.os", "/dev/null"},
-                                          {"process-state", "clear", "ecko:talk:test.os"}};
+    const std::vector<Words> processes = {
+        {"logs", "ecko:talk:test.os"},
+        {"logs", "-f", "ecko:talk:test.os"},
+        {"send", "ecko:talk:test.os", "hello"},
+        {"send", "our@ecko:talk:test.os", "hello", "--no-wait"},
+        {"kill", "ecko:talk:test.os"},
+        {"restart", "ecko:talk:test.os"},
+        {"process-state", "show", "ecko:talk:test.os"},
+        {"process-state", "export", "ecko:talk:test.os"},
+        {"process-state", "import", "ecko:talk:test.os", "/dev/null"},
+        {"process-state", "clear", "ecko:talk:test.os"}};
     for (const Words& words : processes) {
         SCOPED_TRACE(joined(words));
         const Ended ended = perdure(words);
         expect_refusal(ended, 1, "ecko:talk:test.os");
         expect_refusal(ended, 1, "the closest existing one is echo:talk:test.os");
     }
-    expect_refusal(perdure({"remove", "tlk:test.os"}), 1, "the closest existing one is talk:test.os");
+    expect_refusal(perdure({"remove", "tlk:test.os"}), 1,
+                   "the closest existing one is talk:test.os");
     expect_refusal(perdure({"start", directory_ / "nowhere"}), 1, "nowhere: no such directory");
-    expect_refusal(run_program({"run", "--home", directory_ / "x", directory_ / "nowhere"}), 2, "no such directory");
+    expect_refusal(run_program({"run", "--home", directory_ / "x", directory_ / "nowhere"}), 2,
+                   "no such directory");
     expect_refusal(run_program({"build", directory_ / "nowhere"}), 1, "nowhere");
     // A name that resembles nothing gets no advice.
-    expect_refusal(perdure({"kill", "something-else:entirely:far.away"}), 1, "there is no process something-else");
+    expect_refusal(perdure({"kill", "something-else:entirely:far.away"}), 1,
+                   "there is no process something-else");
 }
 
 TEST_F(Verbs, AnUnknownVerbOrFlagComesWithTheClosestOne) {
     expect_refusal(run_program({"strt"}), 2, "the closest one is `perdure start`");
-    expect_refusal(run_program({"process-state", "shw", kEcho}), 2, "the closest one is `perdure process-state show`");
+    expect_refusal(run_program({"process-state", "shw", kEcho}), 2,
+                   "the closest one is `perdure process-state show`");
     expect_refusal(run_program({"config", "shw"}), 2, "the closest one is `perdure config show`");
     expect_refusal(perdure({"logs", "--lnes", "3"}), 2, "the closest flag is --lines");
     expect_refusal(run_program({"version", "--jsn"}), 2, "the closest flag is --json");
@@ -394,7 +414,10 @@ TEST_F(Verbs, TheHomeIsTheOneOfTheSpecification) {
     for (const auto& [environment, home] : std::vector<std::pair<Environment, std::string>>{
              {{{"HOME", user}}, user + "/.local/share/perdure"},
              {{{"HOME", user}, {"XDG_DATA_HOME", user + "/data"}}, user + "/data/perdure"},
-             {{{"HOME", user}, {"XDG_DATA_HOME", user + "/data"}, {"PERDURE_HOME", user + "/deep/mine"}}, user + "/deep/mine"}}) {
+             {{{"HOME", user},
+               {"XDG_DATA_HOME", user + "/data"},
+               {"PERDURE_HOME", user + "/deep/mine"}},
+              user + "/deep/mine"}}) {
         RunningProgram node({"run", "--http-port", "0"}, environment);
         const auto ready = node.wait_for_line("ready ");
         ASSERT_TRUE(ready) << node.errors();
@@ -402,7 +425,8 @@ TEST_F(Verbs, TheHomeIsTheOneOfTheSpecification) {
         EXPECT_EQ(run_program({"stop"}, environment).status, 0);
         EXPECT_EQ(node.wait(), 0);
         const std::string parent = std::filesystem::path(home).parent_path();
-        EXPECT_EQ(std::filesystem::status(parent).permissions(), std::filesystem::perms::owner_all) << parent;
+        EXPECT_EQ(std::filesystem::status(parent).permissions(), std::filesystem::perms::owner_all)
+            << parent;
     }
 }
 
@@ -412,7 +436,8 @@ TEST_F(Verbs, APortInUseEndsWithStatus5BeforeAnyProcessRan) {
     const auto ready = node_.lines().front();
     const std::string after_host = ready.substr(ready.find("127.0.0.1:") + 10);
     const std::string port = after_host.substr(0, after_host.find(' '));
-    const Ended ended = run_program({"run", "--home", directory_ / "second", "--http-port", port, package_});
+    const Ended ended =
+        run_program({"run", "--home", directory_ / "second", "--http-port", port, package_});
     EXPECT_EQ(ended.status, 5) << ended.err;
     EXPECT_NE(ended.err.find("port in use"), std::string::npos) << ended.err;
     EXPECT_NE(ended.err.find(port), std::string::npos) << ended.err;

@@ -1,4 +1,5 @@
-/// `state:distro:sys` (K-203 to K-206): the saved states by message, for packages of the node itself.
+/// `state:distro:sys` (K-203 to K-206): the saved states by message, for packages of the node
+/// itself.
 
 #include "modules/process_state/process_state_module.h"
 
@@ -28,8 +29,8 @@ protected:
         KernelWorld::Options options;
         options.make_modules = [](KernelWorld& world) {
             std::vector<std::unique_ptr<RuntimeModule>> modules;
-            modules.push_back(
-                std::make_unique<ProcessStateModule>(world.kernel(), world.journal(), kStateBytesMax));
+            modules.push_back(std::make_unique<ProcessStateModule>(world.kernel(), world.journal(),
+                                                                   kStateBytesMax));
             return modules;
         };
         return options;
@@ -47,7 +48,8 @@ protected:
         });
         world.settle();
     }
-    /// Sends all at once in the name of `id`, which may message the module, and notes bodies and blobs that come.
+    /// Sends all at once in the name of `id`, which may message the module, and notes bodies and
+    /// blobs that come.
     void send_all(std::string_view id, std::vector<mock::Send> sends) {
         world.start(
             id,
@@ -74,9 +76,11 @@ TEST_P(StateModule, WhatAProcessSavedIsGotSetAndDeleted) {
     });
     send_all(kTool, {request(R"({"GetState":"a:test:os"})"),
                      request(R"({"SetState":"reader:test:os"})", blob("by the tool", "text/plain")),
-                     request(R"({"DeleteState":"a:test:os"})"), request(R"({"DeleteState":"a:test:os"})")});
-    EXPECT_THAT(of("tool"), ElementsAre("\"GetState\" by the guest (application/octet-stream)", "\"SetState\" none",
-                                        "\"DeleteState\" none", "\"DeleteState\" none"));
+                     request(R"({"DeleteState":"a:test:os"})"),
+                     request(R"({"DeleteState":"a:test:os"})")});
+    EXPECT_THAT(of("tool"),
+                ElementsAre("\"GetState\" by the guest (application/octet-stream)",
+                            "\"SetState\" none", "\"DeleteState\" none", "\"DeleteState\" none"));
     EXPECT_EQ(stored_state("a"), std::nullopt);
     send_to("reader", "x");
     EXPECT_THAT(of("reader"), ElementsAre("by the tool"));
@@ -85,12 +89,14 @@ TEST_P(StateModule, WhatAProcessSavedIsGotSetAndDeleted) {
 TEST_P(StateModule, CK123_AnOrdinaryProcessIsNotAnsweredAndTheTerminalPackageIs) {
     saved("a", "secret");
     EXPECT_EQ(answer_to("ordinary:test:os", request(R"({"GetState":"a:test:os"})")), "nothing");
-    EXPECT_EQ(answer_to("terminal:terminal:evil.os", request(R"({"DeleteState":"a:test:os"})")), "nothing");
+    EXPECT_EQ(answer_to("terminal:terminal:evil.os", request(R"({"DeleteState":"a:test:os"})")),
+              "nothing");
     EXPECT_THAT(world.prints_of(kState, 0), IsEmpty());
     EXPECT_THAT(world.prints_of(kState, 1), SizeIs(2));
     EXPECT_THAT(world.prints_of(kState, 1).front(), HasSubstr("n.os@ordinary:test:os ignored"));
     EXPECT_EQ(stored_state("a"), "secret");
-    EXPECT_EQ(answer_to("clear:terminal:sys", request(R"({"GetState":"a:test:os"})")), "\"GetState\"");
+    EXPECT_EQ(answer_to("clear:terminal:sys", request(R"({"GetState":"a:test:os"})")),
+              "\"GetState\"");
 }
 
 TEST_P(StateModule, CK124_AnUnknownIdIsNotFoundAndTheMetadataIsRepeated) {
@@ -104,11 +110,14 @@ TEST_P(StateModule, CK124_AnUnknownIdIsNotFoundAndTheMetadataIsRepeated) {
 }
 
 TEST_P(StateModule, MistakesAreAnsweredWithTheirErrors) {
-    EXPECT_EQ(ask_tool(R"({"SetState":"a:test:os"})"), R"({"Err":{"BadBytes":{"action":"SetState"}}})");
+    EXPECT_EQ(ask_tool(R"({"SetState":"a:test:os"})"),
+              R"({"Err":{"BadBytes":{"action":"SetState"}}})");
     EXPECT_TRUE(ask_tool("nonsense").starts_with(R"({"Err":{"BadJson":{"error":")"));
-    EXPECT_TRUE(ask_tool(R"({"SetState":"Un_safe:test:os"})", blob("x")).starts_with(R"({"Err":{"BadJson")"));
-    EXPECT_EQ(ask_tool(R"("Backup")"),
-              R"({"Err":{"RocksDBError":{"action":"Backup","error":"this version makes no backups"}}})");
+    EXPECT_TRUE(ask_tool(R"({"SetState":"Un_safe:test:os"})", blob("x"))
+                    .starts_with(R"({"Err":{"BadJson")"));
+    EXPECT_EQ(
+        ask_tool(R"("Backup")"),
+        R"({"Err":{"RocksDBError":{"action":"Backup","error":"this version makes no backups"}}})");
     EXPECT_EQ(world.journal().count(Family::ProcessState), 0U);
 }
 
@@ -131,7 +140,8 @@ TEST_P(StateModule, AStoreThatFailsIsAnsweredAsAStoreFailureAndNeverAsNotFound) 
 }
 
 TEST_P(StateModule, AnObjectAtTheLimitIsTakenAndOneByteMoreIsNot) {
-    EXPECT_EQ(ask_tool(R"({"SetState":"a:test:os"})", blob(std::string(kStateBytesMax, 'x'))), "\"SetState\"");
+    EXPECT_EQ(ask_tool(R"({"SetState":"a:test:os"})", blob(std::string(kStateBytesMax, 'x'))),
+              "\"SetState\"");
     EXPECT_THAT(ask_tool(R"({"SetState":"a:test:os"})", blob(std::string(kStateBytesMax + 1, 'y'))),
                 HasSubstr("state of 6291457 bytes exceeds state_bytes_max 6291456"));
     EXPECT_EQ(stored_state("a")->front(), 'x');
@@ -168,13 +178,16 @@ TEST_P(StateModule, RequestsOfOneSenderKeepTheirOrder) {
 TEST_P(StateModule, WithoutRoomARequestStaysAtTheHeadOfItsSendersQueueAndOthersAreServed) {
     saved("a", "old");
     world.journal().take_room_away();
-    send_all(kTool, {request(R"({"SetState":"a:test:os"})", blob("new")), request(R"({"GetState":"a:test:os"})")});
+    send_all(kTool, {request(R"({"SetState":"a:test:os"})", blob("new")),
+                     request(R"({"GetState":"a:test:os"})")});
     EXPECT_THAT(of("tool"), IsEmpty());
-    EXPECT_EQ(answer_to("other:terminal:sys", request(R"({"GetState":"a:test:os"})")), "\"GetState\"");
+    EXPECT_EQ(answer_to("other:terminal:sys", request(R"({"GetState":"a:test:os"})")),
+              "\"GetState\"");
     EXPECT_EQ(stored_state("a"), "old");
     world.journal().make_room();
     world.settle();
-    EXPECT_THAT(of("tool"), ElementsAre("\"SetState\" none", "\"GetState\" new (application/octet-stream)"));
+    EXPECT_THAT(of("tool"),
+                ElementsAre("\"SetState\" none", "\"GetState\" new (application/octet-stream)"));
 }
 
 TEST_P(StateModule, SuccessIsSilentWhenNobodyExpectsAnAnswer) {
@@ -190,7 +203,8 @@ TEST_P(StateModule, AnAnswerWaitsForTheEntryItTellsOfAndForNoOther) {
     saved("pending", "new");
     const SequenceNumber saved_at = world.journal().last();
     saved("unrelated", "newer");
-    const auto number_of = [&](std::string_view name, std::string_view body, std::optional<mock::Blob> with = {}) {
+    const auto number_of = [&](std::string_view name, std::string_view body,
+                               std::optional<mock::Blob> with = {}) {
         const std::string id = std::string(name) + ":terminal:sys";
         world.start(
             id,

@@ -8,13 +8,16 @@
 
 namespace perdure::modules {
 
-TimerModule::TimerModule(kernel::ModuleServices& services, const Clock& clock, std::size_t timers_max)
+TimerModule::TimerModule(kernel::ModuleServices& services, const Clock& clock,
+                         std::size_t timers_max)
     : services_(services), clock_(clock), timers_max_(timers_max) {}
 
 void TimerModule::handle(kernel::IncomingRequest request) {
     const auto decoded = decode_timer_request(request.request.body.view());
     if (!decoded) {
-        services_.print(*this, 1, "request of " + request.source->printed + ": " + decoded.error().message(), request.seen);
+        services_.print(*this, 1,
+                        "request of " + request.source->printed + ": " + decoded.error().message(),
+                        request.seen);
         return;
     }
     if (std::holds_alternative<timer_request::Debug>(*decoded)) {
@@ -31,13 +34,16 @@ void TimerModule::handle(kernel::IncomingRequest request) {
     }
     std::size_t& waiting_of_source = waiting_of_[request.source->printed];
     if (waiting_of_source >= timers_max_) {
-        services_.respond(*this, request.reply, {false, encode_too_many_timers(), {}, {}}, std::nullopt, request.seen);
+        services_.respond(*this, request.reply, {false, encode_too_many_timers(), {}, {}},
+                          std::nullopt, request.seen);
         return;
     }
     ++waiting_of_source;
-    const MonotonicTime due = deadline_after(clock_.monotonic_now(), delay_ms, std::chrono::milliseconds(1));
+    const MonotonicTime due =
+        deadline_after(clock_.monotonic_now(), delay_ms, std::chrono::milliseconds(1));
     const std::uint64_t number = next_++;
-    waiting_.emplace(number, Waiting{due, std::move(request.reply), request.source->printed, request.seen});
+    waiting_.emplace(number,
+                     Waiting{due, std::move(request.reply), request.source->printed, request.seen});
     services_.run_at(due, [this, number] { fire(number); });
 }
 
@@ -55,7 +61,8 @@ void TimerModule::print_waiting(SequenceNumber seen) {
     std::string text = std::to_string(waiting_.size()) + " timers wait";
     const MonotonicTime now = clock_.monotonic_now();
     for (const auto& [number, timer] : waiting_) {
-        const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(timer.due - now).count();
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(timer.due - now).count();
         text += "\n  in " + std::to_string(left) + " ms: " + timer.source;
     }
     services_.print(*this, 0, std::move(text), seen);

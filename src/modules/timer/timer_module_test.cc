@@ -21,13 +21,15 @@ constexpr std::string_view kTimer = "timer:distro:sys";
 
 class Timers : public LifeScenario {
 protected:
-    explicit Timers(std::size_t timers_max = TimerModule::kTimersMax) : LifeScenario(with_timer(timers_max)) {}
+    explicit Timers(std::size_t timers_max = TimerModule::kTimersMax)
+        : LifeScenario(with_timer(timers_max)) {}
 
     static KernelWorld::Options with_timer(std::size_t timers_max) {
         KernelWorld::Options options;
         options.make_modules = [timers_max](KernelWorld& world) {
             std::vector<std::unique_ptr<RuntimeModule>> modules;
-            modules.push_back(std::make_unique<TimerModule>(world.kernel(), world.clock(), timers_max));
+            modules.push_back(
+                std::make_unique<TimerModule>(world.kernel(), world.clock(), timers_max));
             return modules;
         };
         return options;
@@ -41,17 +43,21 @@ protected:
     }
     /// Sends one by one, then notes what comes with the time at which it came.
     Script sets(std::string name, std::vector<mock::Send> sends) {
-        return [this, name = std::move(name), sends = std::move(sends)](mock::Api& api) -> mock::Script {
+        return [this, name = std::move(name),
+                sends = std::move(sends)](mock::Api& api) -> mock::Script {
             for (const mock::Send& send : sends) {
                 co_await api.send_request(send);
             }
             for (;;) {
                 const mock::Delivery delivery = co_await api.receive();
-                note(name, describe(delivery) + " at " + std::to_string(now() / kMillisecond) + " ms");
+                note(name,
+                     describe(delivery) + " at " + std::to_string(now() / kMillisecond) + " ms");
             }
         };
     }
-    std::vector<std::string> timer_prints(std::uint8_t level) { return world.prints_of(kTimer, level); }
+    std::vector<std::string> timer_prints(std::uint8_t level) {
+        return world.prints_of(kTimer, level);
+    }
 };
 INSTANTIATE_TEST_SUITE_P(Workers, Timers, worker_counts(), worker_name);
 
@@ -138,7 +144,8 @@ TEST_P(Timers, DebugPrintsHowManyWaitAndForWhom) {
 }
 
 TEST_P(Timers, OtherBodiesArePrintedAtLevelOneAndNotAnswered) {
-    begin("a", sets("a", {ask_module(kTimer, "nonsense"), ask_module(kTimer, R"({"SetTimer":-1})")}));
+    begin("a",
+          sets("a", {ask_module(kTimer, "nonsense"), ask_module(kTimer, R"({"SetTimer":-1})")}));
     EXPECT_THAT(timer_prints(0), IsEmpty());
     EXPECT_THAT(timer_prints(1), SizeIs(2));
     world.advance(29 * kSecond);
@@ -161,17 +168,18 @@ TEST_P(Timers, ATimerWhoseProcessIsGoneFiresIntoNothing) {
 }
 
 TEST_P(Timers, TimersDoNotOutliveTheNode) {
-    begin("a",
-          [this](mock::Api& api) -> mock::Script {
-              note("a", "started");
-              if (of("a").size() == 1) {
-                  const mock::Send set = timer(10);
-                  co_await api.send_request(set);
-              }
-              const mock::Delivery delivery = co_await api.receive();
-              note("a", describe(delivery));
-          },
-          guest(OnExit::restart()));
+    begin(
+        "a",
+        [this](mock::Api& api) -> mock::Script {
+            note("a", "started");
+            if (of("a").size() == 1) {
+                const mock::Send set = timer(10);
+                co_await api.send_request(set);
+            }
+            const mock::Delivery delivery = co_await api.receive();
+            note("a", describe(delivery));
+        },
+        guest(OnExit::restart()));
     world.crash_and_boot();
     world.advance(kSecond);
     EXPECT_THAT(of("a"), ElementsAre("started", "started"));
@@ -215,8 +223,9 @@ TEST_P(FewTimers, OneAboveTheBoundOfAProcessIsAnErrorAtOnceAndOthersHaveTheirOwn
     begin("a", sets("a", {timer(10), timer(10), timer(10)}));  // All places are free again.
     notes.clear();
     world.advance(10 * kMillisecond);
-    EXPECT_THAT(of("a"), ElementsAre("Response  from timer at 40 ms", "Response  from timer at 40 ms",
-                                     "Response  from timer at 40 ms"));
+    EXPECT_THAT(of("a"),
+                ElementsAre("Response  from timer at 40 ms", "Response  from timer at 40 ms",
+                            "Response  from timer at 40 ms"));
 }
 
 }  // namespace

@@ -1,5 +1,7 @@
 /// How processes end and start again, and what they keep (kernel specification, 10).
 
+#include <algorithm>
+
 #include "scripted_components.h"
 
 namespace perdure::conformance {

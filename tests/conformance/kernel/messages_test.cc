@@ -84,10 +84,12 @@ TEST_P(ComponentMessages, CK13_OfTwoAnswersTheFirstArrives) {
 
 TEST_P(ComponentMessages, CK14_AResponseBeforeAnyRequestIsDroppedWithAPrint) {
     start({"a"});
+    tell("a", "receive");
     boot("boot", "respond body=r\nsend {a} body=still-here");
     EXPECT_THAT(kernel_said(0),
                 ElementsAre(AllOf(HasSubstr("boot:test:os"), HasSubstr("Response dropped"))));
-    tell("a", "receive");
+    EXPECT_THAT(of("a"),
+                ElementsAre("1 request source=boot inherit=0 body=still-here", "1 done"));
     EXPECT_THAT(said("boot"), ElementsAre("2 done"));
     EXPECT_TRUE(exists("boot"));
     EXPECT_EQ(crashes("boot"), 0U);

@@ -118,6 +118,7 @@ TEST_P(ComponentSendErrors, CK53_AGuestOfTheOldestVersionGetsSendErrorsInItsOwnS
 
 TEST_P(ComponentSendErrors, CK54_AfterASendErrorThereIsNoCurrentBlob) {
     start({"a", "b"});
+    tell("b", "receive");
     tell("a", "send {b} expect=1 body=x blob=data\nreceive\nhas-blob\nget-blob");
     advance(kSecond);
     EXPECT_THAT(of("a"), ElementsAre(std::string(kTimeoutOfX) + " blob=data", "3 has-blob 0",
@@ -174,13 +175,13 @@ TEST_P(ComponentAwaiting, CK56_ALongQueueChangesNothingOfAnAwait) {
         return time;
     };
     time_of_awaits(10);
-    // Sending and receiving the 90 000 takes its time, too; that every await looked at them would
-    // take a thousand times that.
-    EXPECT_LT(time_of_awaits(90'000), std::chrono::seconds(30));
+    // That every await looked at the queue would take far longer than sending and receiving it.
+    EXPECT_LT(time_of_awaits(90'000), std::chrono::minutes(1));
 }
 
 TEST_P(ComponentAwaiting, CK57_AnAwaitEndsWithTimeoutAtTheDeadline) {
     start({"a", "b"});
+    tell("b", "receive");
     tell("a", "await {b} expect=1 body=x context=c1");
     advance(kSecond - kInstant);
     EXPECT_THAT(of("a"), IsEmpty());

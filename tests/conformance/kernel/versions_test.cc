@@ -96,7 +96,7 @@ TEST_P(ComponentVersions, E3_TheVersionInForceIsTheOneThatIsImported) {
 
 class ComponentEnds : public OnWorkers {
 protected:
-    static constexpr std::uint64_t kMemory = 64 << 20;
+    static constexpr std::uint64_t kMemory = 128 << 20;
 
     ComponentEnds() : OnWorkers(with_little_memory()) {}
     static KernelWorld::Options with_little_memory() {
@@ -151,14 +151,17 @@ TEST_P(ComponentEnds, E10_E18_RecursionWithoutEndIsATrapOfThatGuestOnly) {
 TEST_P(ComponentEnds, E10_E18_AMemoryHogMeetsItsLimitAndNobodyElseDoes) {
     add("hog", "memory-hog");
     EXPECT_FALSE(exists("hog"));
-    EXPECT_THAT(crash_report("hog"), HasSubstr("out of memory after 48 MiB"));
-    EXPECT_THAT(reason_in_log("hog"), HasSubstr("reason=memory_limit"));
+    EXPECT_THAT(crash_report("hog"), HasSubstr("out of memory after 112 MiB"));
     add("a");
-    tell("a", "allocate 33554432\nallocate 67108864\nallocate 1048576");
+    tell("a", "allocate 33554432\nallocate 134217728\nallocate 1048576");
     EXPECT_THAT(of("a"), ElementsAre("1 allocate kept=33554432", "2 allocate refused kept=33554432",
                                      "3 allocate kept=34603008", "3 done"));
     EXPECT_TRUE(exists("a"));
     EXPECT_LE(world.status(id_of("a"))->memory_bytes, kMemory);
+    tell("a", "report none\nallocate 134217728\ntrap");
+    EXPECT_FALSE(exists("a"));
+    EXPECT_THAT(crash_report("a"), HasSubstr("out of memory: its limit is 134217728 bytes"));
+    EXPECT_THAT(reason_in_log("a"), HasSubstr("reason=memory_limit"));
 }
 
 TEST_P(ComponentEnds, E10_E18_AFloodOnTheErrorStreamStopsNobodyAndEndsWithItsGuest) {

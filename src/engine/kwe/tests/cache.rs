@@ -48,7 +48,7 @@ fn overwrite(path: &Path, bytes: &[u8]) {
 }
 
 #[test]
-fn a_second_engine_compiles_nothing() {
+fn e12_a_second_engine_compiles_nothing() {
     use std::os::unix::fs::PermissionsExt;
     let folder = Folder::new("second");
     assert_eq!(start(&folder.0, &KEY), (1, 0, 0));
@@ -72,7 +72,7 @@ fn in_one_engine_a_component_is_made_once() {
 }
 
 #[test]
-fn concurrent_requests_compile_once() {
+fn e12_concurrent_requests_compile_once() {
     let folder = Folder::new("thundering");
     let node = Node::cached(&folder.0, &KEY);
     let guest = component();
@@ -86,7 +86,7 @@ fn concurrent_requests_compile_once() {
 }
 
 #[test]
-fn damaged_files_are_rebuilt_and_never_loaded() {
+fn e13_damaged_files_are_rebuilt_and_never_loaded() {
     let folder = Folder::new("damaged");
     assert_eq!(start(&folder.0, &KEY), (1, 0, 0));
     let (code, tag) = (only(&folder.0, "cwasm"), only(&folder.0, "tag"));
@@ -114,7 +114,7 @@ fn damaged_files_are_rebuilt_and_never_loaded() {
 }
 
 #[test]
-fn code_of_another_key_another_component_or_another_engine_is_foreign() {
+fn e13_code_of_another_key_another_component_or_another_engine_is_foreign() {
     let folder = Folder::new("foreign");
     assert_eq!(start(&folder.0, &KEY), (1, 0, 0));
     assert_eq!(start(&folder.0, &[8; 32]), (1, 0, 1), "another node's key");
@@ -134,7 +134,7 @@ fn code_of_another_key_another_component_or_another_engine_is_foreign() {
 }
 
 #[test]
-fn code_made_for_other_settings_is_stale_even_with_a_valid_tag() {
+fn e13_code_made_for_other_settings_is_stale_even_with_a_valid_tag() {
     // An engine that copies memory images makes other code; its signed file is put where ours is
     // looked for.
     let (ours, theirs) = (Folder::new("ours"), Folder::new("theirs"));

@@ -115,7 +115,7 @@ fn a_full_pool_is_a_limit_that_passes() {
 }
 
 #[test]
-fn panics_anywhere_end_the_process_and_nothing_else() {
+fn e17_panics_anywhere_end_the_process_and_nothing_else() {
     let node = Node::new();
     let guest = guest(
         &format!(r#"(import "{NEWEST}" "print-to-terminal" (func $print (param i32 i32 i32)))"#),
@@ -192,7 +192,7 @@ fn settings_that_cannot_be_served_are_refused_with_a_reason() {
 }
 
 #[test]
-fn the_engine_says_in_one_line_how_many_processes_it_takes_and_why() {
+fn e14_the_engine_says_in_one_line_how_many_processes_it_takes_and_why() {
     // More than any vm.max_map_count in use allows in mode FAST, so the clamp always shows.
     let node = Node::with(&kwe_engine_config { max_processes: 4_000_000_000, ..config() }).unwrap();
     let taken = node.stats().max_processes;

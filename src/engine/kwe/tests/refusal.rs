@@ -68,7 +68,7 @@ fn init_has_to_be_there_and_typed_as_every_world_says() {
 }
 
 #[test]
-fn every_import_that_does_not_fit_is_named_and_no_other() {
+fn e4_every_import_that_does_not_fit_is_named_and_no_other() {
     let node = Node::new();
     let text = r#"(component
         (import "host" (func))
@@ -203,7 +203,7 @@ generated!(
 );
 
 #[test]
-fn hand_written_and_generated_types_link_the_same_component() {
+fn e5_hand_written_and_generated_types_link_the_same_component() {
     let node = Node::new();
     let links = [kinode_0_7::links, kinode_0_8::links, kinode_1_0::links, hyperware_1_0::links];
     for ((dir, world, _), generated) in VERSIONS.into_iter().zip(links) {

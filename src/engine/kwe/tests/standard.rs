@@ -131,7 +131,7 @@ fn every_import_of_every_version_reaches_its_callback() {
 }
 
 #[test]
-fn calls_that_wait_suspend_only_their_guest_and_go_on_when_asked_again() {
+fn e7_calls_that_wait_suspend_only_their_guest_and_go_on_when_asked_again() {
     let node = Node::new();
     let (dir, world, interface) = VERSIONS[3];
     for import in imports(dir).iter().filter(|import| suspends(callback(&import.name))) {
@@ -150,7 +150,7 @@ fn calls_that_wait_suspend_only_their_guest_and_go_on_when_asked_again() {
 }
 
 #[test]
-fn a_guest_is_killed_wherever_it_waits() {
+fn e8_a_guest_is_killed_wherever_it_waits() {
     let node = Node::new();
     let (dir, world, interface) = VERSIONS[3];
     for import in imports(dir).iter().filter(|import| suspends(callback(&import.name))) {
@@ -167,7 +167,7 @@ fn a_guest_is_killed_wherever_it_waits() {
 }
 
 #[test]
-fn a_guest_is_killed_before_it_starts_while_it_starts_yields_and_spins() {
+fn e8_a_guest_is_killed_before_it_starts_while_it_starts_yields_and_spins() {
     let node = Node::new();
     let spin = r#"(func $spin (loop $l br $l))"#;
     let in_init = bare(&format!(r#"{spin} (func (export "init") (param i32 i32) call $spin)"#));
@@ -234,7 +234,7 @@ fn slow_reader(spins: u32) -> Vec<u8> {
 }
 
 #[test]
-fn lowering_may_be_suspended_half_way_and_what_was_handed_out_stays() {
+fn e6_lowering_may_be_suspended_half_way_and_what_was_handed_out_stays() {
     let node = Node::new();
     let body = "the body of the message, whole".repeat(50);
     let script = Script { messages: [body.clone().into_bytes()].into(), ..Default::default() };
@@ -260,7 +260,7 @@ fn lowering_may_be_suspended_half_way_and_what_was_handed_out_stays() {
 }
 
 #[test]
-fn a_guest_is_killed_while_a_result_is_being_lowered() {
+fn e8_a_guest_is_killed_while_a_result_is_being_lowered() {
     let node = Node::new();
     let mut process = node.process(&slow_reader(u32::MAX));
     let _ticker = Ticker::start(&node);
