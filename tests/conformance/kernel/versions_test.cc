@@ -1,6 +1,7 @@
 /// Interface versions, and what guests cannot do to the node (kernel and engine specifications).
 
 #include "scripted_components.h"
+#include "storage/content_hash.h"
 
 namespace perdure::conformance {
 namespace {
@@ -88,9 +89,15 @@ TEST_P(ComponentVersions, E3_TheVersionInForceIsTheOneThatIsImported) {
     tell("new", "has-blob");
     EXPECT_THAT(of("new"), ElementsAre("1 has-blob 0", "1 done"));
     const auto interfaces = [&](std::string_view component) {
-        const std::string& wasm = fixture(component);
-        return world.engine().load(bytes_of(wasm), {}).value()->interfaces();
+        const ByteView wasm = bytes_of(fixture(component));
+        return world.engine().load(wasm, content_hash(wasm)).value()->interfaces();
     };
+    EXPECT_THAT(interfaces("script"), ElementsAre("kinode:process/standard@1.0.0"));
+    EXPECT_THAT(interfaces("script-kinode-0-8"), ElementsAre("kinode:process/standard@0.8.0"));
+    EXPECT_THAT(interfaces("script-kinode-0-7"), ElementsAre("kinode:process/standard@0.7.0"));
+    EXPECT_THAT(interfaces("echo-hyperware-1-0"),
+                ElementsAre("hyperware:process/standard@1.0.0"));
+    EXPECT_EQ(interfaces("text-all-versions").size(), 4U);
     EXPECT_THAT(interfaces("text-nothing"), IsEmpty());
 }
 
