@@ -57,7 +57,8 @@ void BenchNode::start() {
     }
     auto started = node::Node::start(std::move(*settings), {clock_, *files_, quiet_, {}, [](int, const std::string& why) {
                                                                 give_up(why);
-                                                            }});
+                                                            },
+                                                            [] { return std::make_unique<SystemRandom>(); }});
     if (!started) {
         give_up(started.error().message());
     }

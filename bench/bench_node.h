@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/system_clock.h"
+#include "base/system_random.h"
 #include "node/node.h"
 
 namespace perdure::bench {

@@ -21,6 +21,9 @@ struct SequenceNumber {
     friend std::ostream& operator<<(std::ostream& out, SequenceNumber number) { return out << number.value; }
 };
 
+/// What an entry depends on that the log has refused because it has ended: no output of it ever leaves.
+inline constexpr SequenceNumber kNeverDurable{UINT64_MAX};
+
 /// Somebody who learns of durable changes: a process instance, a message under way, an output.
 ///
 /// Invariant: `seen()` never goes down. Thread: the owner's.

@@ -166,9 +166,8 @@ SequenceNumber Kernel::append_always(Entry entry) {
     if (entry.changes.empty()) {
         return {};  // Nothing of it outlives the node, so nobody depends on a place in the log.
     }
-    const auto number = parts_.journal.append(kKernelAppender, entry);
-    CHECK(number.has_value(), "the journal refused an entry of the kernel");
-    return *number;
+    // The kernel's entries are always taken, until a sync has failed: then the node is about to end with its gate shut.
+    return parts_.journal.append(kKernelAppender, entry).value_or(kNeverDurable);
 }
 
 std::vector<TableEntry> Kernel::revoke_issued(const ProcessTable::Writer& writer, const Address& issuer,

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include "base/system_random.h"
 
 namespace perdure::node {
 
-Result<CacheKey> load_cache_key(Files& files, const std::string& home) {
+Result<CacheKey> load_cache_key(Files& files, const std::string& home, Random& random) {
     const std::string folder = home + "/cache";
     const std::string path = folder + "/key";
     for (const std::string& directory : {folder, folder + "/code"}) {
@@ -20,7 +19,6 @@ Result<CacheKey> load_cache_key(Files& files, const std::string& home) {
         std::copy(read->begin(), read->end(), key.begin());
         return key;
     }
-    SystemRandom random;
     random.fill(key);
     // No sync: after a power cut an unreadable key is made anew and the cache with it.
     ASSIGN_OR_RETURN(auto file, files.open_write(path, OpenMode::Truncate));

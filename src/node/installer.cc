@@ -58,26 +58,49 @@ Result<std::vector<packages::PackageRecord>> Installer::records(Causality& asker
     return read_records(log_, asker);
 }
 
-SequenceNumber Installer::kill_all(const std::vector<ProcessId>& processes) {
-    struct Waiting {
-        std::mutex mutex;
-        std::condition_variable done;
-        std::size_t left = 0;
-        SequenceNumber number;
-    };
-    auto waiting = std::make_shared<Waiting>();
-    waiting->left = processes.size();
+/// The processes that are waited for, one operation at a time. Answers may come after the installer's end.
+struct Installer::Ending {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::size_t left = 0;
+    SequenceNumber number;
+    bool stopped = false;
+};
+
+Installer::Installer(Files& files, packages::CodeStore& store, kernel::Kernel& kernel, EntryLog& log, Log node_log)
+    : files_(files), store_(store), kernel_(kernel), log_(log), node_log_(node_log), ending_(std::make_shared<Ending>()) {}
+Installer::~Installer() = default;
+
+void Installer::stop() {
+    const std::lock_guard lock(ending_->mutex);
+    ending_->stopped = true;
+    ending_->changed.notify_all();
+}
+
+Result<SequenceNumber> Installer::kill_all(const std::vector<ProcessId>& processes) {
+    std::unique_lock lock(ending_->mutex);
+    ending_->left = processes.size();
+    ending_->number = {};
     for (const ProcessId& id : processes) {
-        kernel_.kill(id, kernel::Worker::Revoke::Issued, [waiting](std::optional<SequenceNumber> number) {
-            const std::lock_guard lock(waiting->mutex);
-            waiting->number = std::max(waiting->number, number.value_or(SequenceNumber{}));
-            --waiting->left;
-            waiting->done.notify_all();
+        lock.unlock();
+        kernel_.kill(id, kernel::Worker::Revoke::Issued, [ending = ending_](std::optional<SequenceNumber> number) {
+            const std::lock_guard inside(ending->mutex);
+            ending->number = std::max(ending->number, number.value_or(SequenceNumber{}));
+            --ending->left;
+            ending->changed.notify_all();
         });
+        lock.lock();
     }
-    std::unique_lock lock(waiting->mutex);
-    waiting->done.wait(lock, [&] { return waiting->left == 0; });
-    return waiting->number;
+    while (step_ && ending_->left != 0 && !ending_->stopped) {
+        lock.unlock();
+        step_();
+        lock.lock();
+    }
+    ending_->changed.wait(lock, [this] { return ending_->left == 0 || ending_->stopped; });
+    if (ending_->left != 0) {
+        return Error(ErrorCode::Cancelled, "the node is ending");
+    }
+    return ending_->number;
 }
 
 Result<Seen<StartedPackage>> Installer::install(const std::string& directory) {
@@ -116,7 +139,8 @@ Result<Seen<StartedPackage>> Installer::install(const std::string& directory) {
             to_end.push_back(process.id);
         }
     }
-    installed.learn(kill_all(to_end));
+    ASSIGN_OR_RETURN(const SequenceNumber ended, kill_all(to_end));
+    installed.learn(ended);
 
     const auto present = kernel_.table().snapshot();
     std::vector<packages::PendingGrant> pending;
@@ -183,7 +207,7 @@ Result<SequenceNumber> Installer::remove(const PackageId& package) {
     if (record == all.end()) {
         return Error(ErrorCode::NotFound, "no package " + to_string(package) + " is installed");
     }
-    const SequenceNumber killed = kill_all(process_ids(*record));
+    ASSIGN_OR_RETURN(const SequenceNumber killed, kill_all(process_ids(*record)));
     Entry entry{EntryKind::Remove, {}};
     entry.changes.push_back({Family::Packages, packages::package_key(package), std::nullopt});
     const Appended appended = log_.append(std::move(entry), kKernelOwner);

@@ -3,6 +3,7 @@
 /// Installs and removes packages: files into the code store, processes into the kernel, one record into the log.
 
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -29,8 +30,14 @@ private:
 /// Thread: the blocking pool; one operation at a time. Every operation blocks.
 class Installer {
 public:
-    Installer(Files& files, packages::CodeStore& store, kernel::Kernel& kernel, EntryLog& log, Log node_log)
-        : files_(files), store_(store), kernel_(kernel), log_(log), node_log_(node_log) {}
+    Installer(Files& files, packages::CodeStore& store, kernel::Kernel& kernel, EntryLog& log, Log node_log);
+    ~Installer();
+
+    /// Whoever waits for processes to end gives up, now and from now on: the workers are about to stop. Thread: any.
+    void stop();
+
+    /// Instead of waiting for workers of other threads it calls `step` until they have done their part.
+    void step_while_waiting(std::function<void()> step) { step_ = std::move(step); }
 
     /// Reads all package records and binds their code. Before boot. Errors: Corrupt, Io.
     static Result<void> bind_installed(packages::CodeStore& store, EntryLog& log);
@@ -46,8 +53,8 @@ public:
 
 private:
     Result<std::vector<packages::PackageRecord>> records(Causality& asker);
-    /// Ends `processes` and waits until the last one is gone.
-    SequenceNumber kill_all(const std::vector<ProcessId>& processes);
+    /// Ends `processes` and waits until the last one is gone. Errors: Cancelled.
+    Result<SequenceNumber> kill_all(const std::vector<ProcessId>& processes);
 
     Files& files_;
     packages::CodeStore& store_;
@@ -55,6 +62,9 @@ private:
     EntryLog& log_;
     const Log node_log_;
     std::mutex one_at_a_time_;
+    std::function<void()> step_;
+    struct Ending;
+    const std::shared_ptr<Ending> ending_;
 };
 
 }  // namespace perdure::node

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "abi/record_codec.h"
-#include "base/system_random.h"
 #include "engine/engine.h"
 #include "kernel/kernel.h"
 #include "kernel/kernel_module.h"
@@ -87,10 +86,11 @@ struct Node::Parts {
     std::unique_ptr<PrintHub> prints;
     std::unique_ptr<LogSink> node_lines;
     std::unique_ptr<Log> log;
-    SystemRandom random;  ///< Of the storage room.
+    std::unique_ptr<Random> random;  ///< Of the storage room and the home.
     std::unique_ptr<Home> home;
     std::unique_ptr<Storage> storage;
-    std::unique_ptr<BlockingPool> pool;
+    std::unique_ptr<BlockingPool> own_pool;
+    Executor* pool = nullptr;
     std::unique_ptr<JournalAdapter> journal;
     std::unique_ptr<packages::CodeStore> code_store;
     std::unique_ptr<PackageCode> code;
@@ -122,6 +122,13 @@ struct Node::Parts {
     void answer(SequenceNumber number, Done<void> done) {
         gate().pass(number, [done = std::move(done)] { done({}); });
     }
+    /// An error that tells what is not there: that, too, is shown only once it is on disk.
+    template <typename T>
+    void refuse(SequenceNumber number, Error error, Done<T> done) {
+        gate().pass(number, [error = std::move(error), done = std::move(done)] { done(error); });
+    }
+    /// What "there is no such process" depends on.
+    SequenceNumber table_changed() { return kernel->table().snapshot()->changed(); }
 };
 
 Node::Node(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
@@ -147,6 +154,8 @@ private:
 Result<std::unique_ptr<Node>> Node::start(LoadedSettings settings, NodeWorld world) {
     auto parts = std::make_unique<Parts>(std::move(settings), world);
     const Settings& values = parts->settings.values;
+    const NodeByHand* by_hand = world.by_hand;
+    parts->random = world.make_random();
     ASSIGN_OR_RETURN(parts->home, Home::open(world.files, values.home));
     std::vector<LogSink*> lines{&world.console};
     if (values.log_enabled) {
@@ -173,12 +182,23 @@ Result<std::unique_ptr<Node>> Node::start(LoadedSettings settings, NodeWorld wor
                   LogField("cure", "the node ends at once; check the disk, then start again: it recovers from its log"));
         end(kExitStatusFailedSync, why);
     };
+    if (by_hand != nullptr) {
+        storage.step_by_hand = true;
+        storage.tuning = by_hand->tuning;
+        storage.after_failed_write = by_hand->after_failed_write;
+        storage.appended = by_hand->appended;
+    }
     ASSIGN_OR_RETURN(parts->storage, Storage::open(std::move(storage), *parts->home, world.files, world.clock,
-                                                     parts->random, *parts->log));
+                                                     *parts->random, *parts->log));
+    if (by_hand != nullptr && by_hand->recovered) {
+        by_hand->recovered(*parts->storage);
+    }
     parts->prints->attach(parts->storage->gate());
 
     auto node = std::unique_ptr<Node>(new Node(std::move(parts)));
-    RETURN_IF_ERROR(node->listen());
+    if (by_hand == nullptr) {
+        RETURN_IF_ERROR(node->listen());
+    }
     RETURN_IF_ERROR(node->boot());
     return node;
 }
@@ -186,7 +206,11 @@ Result<std::unique_ptr<Node>> Node::start(LoadedSettings settings, NodeWorld wor
 Result<void> Node::boot() {
     Parts& parts = *parts_;
     const Settings& values = parts.settings.values;
-    parts.pool = std::make_unique<BlockingPool>(static_cast<std::uint32_t>(values.blocking_threads));
+    NodeByHand* const by_hand = parts.world.by_hand;
+    if (by_hand == nullptr) {
+        parts.own_pool = std::make_unique<BlockingPool>(static_cast<std::uint32_t>(values.blocking_threads));
+    }
+    parts.pool = by_hand == nullptr ? parts.own_pool.get() : &by_hand->blocking;
     parts.journal = std::make_unique<JournalAdapter>(parts.storage->log(), *parts.pool);
     ASSIGN_OR_RETURN(parts.code_store,
                      packages::CodeStore::open(parts.world.files, parts.home->path(), [&parts](const std::string& why) {
@@ -195,7 +219,7 @@ Result<void> Node::boot() {
     RETURN_IF_ERROR(Installer::bind_installed(*parts.code_store, parts.storage->log()));
     parts.code = std::make_unique<PackageCode>(*parts.code_store);
 
-    ASSIGN_OR_RETURN(const CacheKey key, load_cache_key(parts.world.files, parts.home->path()));
+    ASSIGN_OR_RETURN(const CacheKey key, load_cache_key(parts.world.files, parts.home->path(), *parts.random));
     engine::EngineSettings wasm;
     wasm.processes_max = static_cast<std::uint32_t>(values.processes_max);
     wasm.memory_bytes_max = values.process_memory_bytes_max;
@@ -210,7 +234,7 @@ Result<void> Node::boot() {
     options.limits = kernel_limits(values);
     parts.kernel = std::make_unique<kernel::Kernel>(
         options, kernel::KernelParts{parts.world.clock, *parts.journal, *parts.engine, *parts.prints, *parts.pool, *parts.code,
-                                     *parts.log, [] { return std::make_unique<SystemRandom>(); }});
+                                     *parts.log, parts.world.make_random});
     parts.kernel_module = std::make_unique<kernel::KernelModule>(
         *parts.kernel, [](ByteView code) { return content_hash(code); }, [&parts] { parts.world.end(0, "command Shutdown"); });
     parts.state_module =
@@ -224,6 +248,12 @@ Result<void> Node::boot() {
     parts.kernel->add_module(*parts.timer_module);
     parts.kernel->add_module(*parts.control_module);
     RETURN_IF_ERROR(parts.kernel->boot());
+    if (by_hand != nullptr) {
+        parts.installer->step_while_waiting(by_hand->step);
+        parts.kernel->start(kernel::Kernel::Threads::Stepped);
+        parts.ready.store(true);
+        return {};
+    }
     parts.ticker = std::make_unique<Ticker>([engine = parts.engine.get()] { engine->tick(); });
     parts.kernel->start(kernel::Kernel::Threads::Real);
     parts.control->start();
@@ -265,12 +295,18 @@ Node::~Node() {
     Parts& parts = *parts_;
     parts.stopping.store(true);
     parts.ready.store(false);
+    if (parts.installer != nullptr) {
+        parts.installer->stop();
+    }
     if (parts.kernel != nullptr) {
         parts.kernel->stop();
     }
     parts.ticker.reset();
-    if (parts.pool != nullptr) {
-        parts.pool->stop();
+    if (parts.own_pool != nullptr) {
+        parts.own_pool->stop();
+    }
+    if (parts.world.by_hand != nullptr) {
+        parts.world.by_hand->stop_blocking();
     }
     if (parts.storage != nullptr) {
         parts.storage->stop();
@@ -287,6 +323,16 @@ Node::~Node() {
 
 std::uint16_t Node::http_port() const {
     return parts_->http != nullptr ? parts_->http->tcp_port() : 0;
+}
+
+kernel::Kernel& Node::kernel() {
+    return *parts_->kernel;
+}
+Storage& Node::storage() {
+    return *parts_->storage;
+}
+void Node::crash_for_test() {
+    parts_->storage->crash_for_test();
 }
 
 void Node::processes(Done<std::vector<ProcessRow>> done) {
@@ -370,7 +416,8 @@ void Node::remove_package(std::string package, Done<void> done) {
     parts_->pool->submit([this, package = std::move(package), done = std::move(done)] {
         auto removed = parse_package_id(package).and_then([&](PackageId id) { return parts_->installer->remove(id); });
         if (!removed) {
-            done(std::move(removed).error());
+            const bool tells = removed.error().code() == ErrorCode::NotFound;
+            parts_->refuse(tells ? parts_->storage->log().last() : SequenceNumber(), std::move(removed).error(), done);
             return;
         }
         parts_->answer(*removed, done);
@@ -402,7 +449,7 @@ void Node::send(SendCommand command, Done<SendAnswer> done) {
     }
     parts_->control_module->send(*target, std::move(command), [this, done = std::move(done)](Result<Seen<SendAnswer>> answer) {
         if (!answer) {
-            done(std::move(answer).error());
+            parts_->refuse(parts_->table_changed(), std::move(answer).error(), done);
             return;
         }
         parts_->answer(std::move(*answer), done);
@@ -417,7 +464,7 @@ void Node::kill(std::string process, Done<void> done) {
     }
     parts_->kernel->kill(*id, kernel::Worker::Revoke::Issued, [this, process, done](std::optional<SequenceNumber> number) {
         if (!number) {
-            done(Error(ErrorCode::NotFound, "there is no process " + process));
+            parts_->refuse(parts_->table_changed(), Error(ErrorCode::NotFound, "there is no process " + process), done);
             return;
         }
         parts_->answer(*number, done);
@@ -432,7 +479,7 @@ void Node::restart(std::string process, Done<void> done) {
     }
     parts_->kernel->restart(*id, [this, process, done](std::optional<SequenceNumber> number) {
         if (!number) {
-            done(Error(ErrorCode::NotFound, "there is no running process " + process));
+            parts_->refuse(parts_->table_changed(), Error(ErrorCode::NotFound, "there is no running process " + process), done);
             return;
         }
         parts_->answer(*number, done);
@@ -460,11 +507,12 @@ void Node::check_known(const std::string& process, Done<void> done) {
                 return;
             }
         }
-        read_state(id, [process, done](Result<std::optional<SharedBytes>> read) {
+        read_state(id, [this, process, done](Result<std::optional<SharedBytes>> read) {
             if (!read) {
                 done(std::move(read).error());
             } else if (!*read) {
-                done(Error(ErrorCode::NotFound, "there is no process " + process + ", and no state saved for it"));
+                parts_->refuse(parts_->table_changed(),
+                               Error(ErrorCode::NotFound, "there is no process " + process + ", and no state saved for it"), done);
             } else {
                 done({});
             }
@@ -576,7 +624,10 @@ void Node::clear_state(std::string process, Done<void> done) {
 Result<std::unique_ptr<LogSubscription>> Node::logs(LogQuery query, LogReceiver receiver) {
     if (!query.process.empty() && !parts_->prints->has_printed(query.process)) {
         ASSIGN_OR_RETURN(const ProcessId id, parse_process_id(query.process));
-        if (parts_->kernel->table().snapshot()->find(id, parts_->kernel->own_node()) == nullptr) {
+        const auto table = parts_->kernel->table().snapshot();
+        const bool is_there = table->find(id, parts_->kernel->own_node()) != nullptr;
+        // An absence that is not on disk yet is not told.
+        if (!is_there && table->changed() <= parts_->storage->log().durable()) {
             return Error(ErrorCode::NotFound, "there is no process " + query.process + ", and none printed since the node started");
         }
     }

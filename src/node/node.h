@@ -13,14 +13,34 @@
 
 #include "abi/ids.h"
 #include "base/clock.h"
+#include "base/executor.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "base/random.h"
 #include "base/result.h"
 #include "node/node_api.h"
 #include "node/settings.h"
 #include "storage/log.h"
+#include "storage/storage.h"
+
+namespace perdure::kernel {
+class Kernel;
+}
 
 namespace perdure::node {
+
+/// How a suite drives a node on its own thread: the node starts no thread, binds no socket, and moves only when it is
+/// stepped (K-262). Everything outlives the node.
+struct NodeByHand {
+    Executor& blocking;                   ///< Instead of the blocking pool.
+    std::function<void()> stop_blocking;  ///< Runs what waits there; nothing more is taken.
+    std::function<void()> step;           ///< Moves the kernel on while a command waits for it.
+    std::function<void(Storage&)> recovered;  ///< Looks at what recovery found, before the kernel boots.
+    /// As in StorageOptions.
+    RocksTuning tuning;
+    std::function<bool(const Error&)> after_failed_write;
+    AppendedForTest appended;
+};
 
 /// The world as the node sees it; everything outlives the node (K-261).
 struct NodeWorld {
@@ -32,6 +52,9 @@ struct NodeWorld {
     LogFaultsForTest faults;
     /// Called once when the node has to end: by command or signal with 0, after a failed sync with 74.
     std::function<void(int status, const std::string& why)> end;
+    /// One generator for each part that draws (K-261).
+    std::function<std::unique_ptr<Random>()> make_random;
+    NodeByHand* by_hand = nullptr;
 };
 
 class Node final : public NodeApi {
@@ -44,6 +67,12 @@ public:
 
     /// The HTTP port that was bound; 0 without one.
     std::uint16_t http_port() const;
+
+    // Only by hand.
+    kernel::Kernel& kernel();
+    Storage& storage();
+    /// The next to happen is the destructor: as a crash that the disk survives, nothing more is written or let out.
+    void crash_for_test();
 
     // NodeApi
     void processes(Done<std::vector<ProcessRow>> done) override;

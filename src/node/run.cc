@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "base/system_clock.h"
+#include "base/system_random.h"
 #include "node/async_sink.h"
 #include "node/log_sinks.h"
 #include "node/node.h"
@@ -105,7 +106,8 @@ int run_in_foreground(const RunOptions& options) {
                             _exit(status);  // What is on disk is unknown: nothing more may happen (K-247).
                         }
                         kill(getpid(), SIGTERM);
-                    }};
+                    },
+                    [] { return std::make_unique<SystemRandom>(); }};
     auto started = Node::start(options.settings, world);
     if (!started) {
         print_error(started.error());

@@ -42,6 +42,7 @@ EntryLog::EntryLog(const Start& start, const Store& store, LargeEntries& large)
     : limits_(start.limits),
       durability_(start.durability),
       faults_(start.faults),
+      appended_(start.appended),
       store_(store),
       large_(large),
       last_(start.last.value),
@@ -67,7 +68,7 @@ Appended EntryLog::append(StagedEntry&& entry, OwnerId owner) {
 
 Appended EntryLog::take(Entry&& entry, std::vector<LargeUse>&& large, OwnerId owner) {
     const std::uint64_t inline_size = entry.size();
-    if (inline_size > limits_.entry_inline_bytes_max) {
+    if (inline_size > limits_.entry_inline_bytes_max && owner != kKernelOwner) {
         return {Appended::Outcome::TooLarge, {}};
     }
     const std::uint64_t size = inline_size + kEntryOverheadBytes;
@@ -99,6 +100,9 @@ Appended EntryLog::take(Entry&& entry, std::vector<LargeUse>&& large, OwnerId ow
                 !large.empty() && std::any_of(large.begin(), large.end(), uses_file);
             inside->overlay.insert_or_assign(OverlayKey{change.family, change.key},
                                              Pending{appended.number, change.value, is_large});
+        }
+        if (appended_) {
+            appended_(appended.number, entry, large);
         }
         inside->pending_bytes += size;
         ++inside->pending_count;

@@ -72,6 +72,11 @@ struct LogFaultsForTest {
     bool order_broken = false;
 };
 
+/// Told of every entry in number order, under the log's lock: how suites know what a store may hold. Large values are the
+/// encoded references that the uses name.
+using AppendedForTest =
+    std::function<void(SequenceNumber, const Entry&, const std::vector<LargeUse>&)>;
+
 struct Appended {
     enum class Outcome : std::uint8_t {
         Taken,
@@ -79,7 +84,7 @@ struct Appended {
                    ///< again.
         NoSpace,   ///< The disk is nearly full (K-247): answer with an error, or `when_room` and
                    ///< again.
-        TooLarge,  ///< Above entry_inline_bytes_max: `stage` it first.
+        TooLarge,  ///< Above entry_inline_bytes_max: `stage` it first. Never the kernel's own.
         Stopped,   ///< The log has been closed or has failed; nothing is taken any more.
     };
     Outcome outcome = Outcome::Stopped;
@@ -120,6 +125,7 @@ public:
         Durability durability = Durability::Power;
         LogLimits limits;
         LogFaultsForTest faults;
+        AppendedForTest appended = {};
     };
 
     /// Both borrowed ones outlive the log.
@@ -191,6 +197,7 @@ private:
     const LogLimits limits_;
     const Durability durability_;
     const LogFaultsForTest faults_;
+    const AppendedForTest appended_;
     const Store& store_;
     LargeEntries& large_;
     std::atomic<std::uint64_t> last_;

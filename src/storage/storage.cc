@@ -128,7 +128,8 @@ Result<std::unique_ptr<Storage>> Storage::open(StorageOptions options, Home& hom
     }
     parts->log =
         std::make_unique<EntryLog>(EntryLog::Start{mark.last, mark.ceiling, raw->options.durability,
-                                                   raw->options.limits, raw->options.faults},
+                                                   raw->options.limits, raw->options.faults,
+                                                   raw->options.appended},
                                    *parts->store, *parts->large);
     parts->committer = std::make_unique<Committer>(
         Committer::Parts{*parts->log, *parts->store, parts->gate, *parts->large, files,

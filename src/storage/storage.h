@@ -38,6 +38,7 @@ struct StorageOptions {
     /// until the log stops.
     std::function<bool(const Error&)> after_failed_write;
     LogFaultsForTest faults;
+    AppendedForTest appended;
     RocksTuning tuning;
 };
 

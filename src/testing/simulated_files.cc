@@ -399,6 +399,34 @@ void SimulatedFiles::on_sync(std::function<void(const std::string&)> hook) {
     on_sync_ = std::move(hook);
 }
 
+void SimulatedFiles::put_unrecorded(const std::string& path, std::string_view content) {
+    const std::lock_guard lock(mutex_);
+    using Kind = DiskOperation::Kind;
+    const auto carry_out = [&](Kind kind, const std::string& name, SharedBytes data) {
+        DiskOperation operation;
+        operation.kind = kind;
+        operation.path = name;
+        operation.data = std::move(data);
+        operation.file = kind == Kind::Create                            ? disk_.next_file()
+                         : kind == Kind::Write || kind == Kind::SyncFile ? disk_.names().at(path)
+                                                                         : 0;
+        disk_.apply(operation);
+    };
+    std::vector<std::string> missing;
+    for (std::string folder = parent_of(path); !disk_.is_directory(folder);
+         folder = parent_of(folder)) {
+        missing.push_back(folder);
+    }
+    for (auto folder = missing.rbegin(); folder != missing.rend(); ++folder) {
+        carry_out(Kind::MakeDirectory, *folder, {});
+        carry_out(Kind::SyncDirectory, parent_of(*folder), {});
+    }
+    carry_out(Kind::Create, path, {});
+    carry_out(Kind::Write, path, SharedBytes(content));
+    carry_out(Kind::SyncFile, path, {});
+    carry_out(Kind::SyncDirectory, parent_of(path), {});
+}
+
 void SimulatedFiles::set_permissions(const std::string& path, std::uint32_t permissions) {
     const std::lock_guard lock(mutex_);
     permissions_[path] = permissions;

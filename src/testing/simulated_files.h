@@ -52,6 +52,9 @@ public:
     /// Called, outside the lock, before each sync of a file reaches the disk: a test's way to hold
     /// a sync back.
     void on_sync(std::function<void(const std::string& path)> hook);
+    /// A file, with its directories, that has always been there: no operation, and no crash takes
+    /// it away.
+    void put_unrecorded(const std::string& path, std::string_view content);
     void set_permissions(const std::string& path, std::uint32_t permissions);
 
     // The record.
