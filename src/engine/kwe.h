@@ -381,7 +381,7 @@ enum {
     /// A callback answered KWE_FAULT.
     KWE_EXIT_FAULTED = 3,
     KWE_EXIT_KILLED = 4,
-    /// It ended because its memory could not grow.
+    /// It trapped or exited with an error, and had been refused memory since it last waited.
     KWE_EXIT_MEMORY_LIMIT = 5,
     /// `code`: KWE_E_LIMIT (no free slot: try again later), KWE_E_OS or KWE_E_WASM.
     KWE_EXIT_START_FAILED = 6,

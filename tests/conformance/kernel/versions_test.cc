@@ -159,6 +159,7 @@ TEST_P(ComponentEnds, E10_E18_AMemoryHogMeetsItsLimitAndNobodyElseDoes) {
     add("hog", "memory-hog");
     EXPECT_FALSE(exists("hog"));
     EXPECT_THAT(crash_report("hog"), HasSubstr("out of memory after 112 MiB"));
+    EXPECT_THAT(reason_in_log("hog"), HasSubstr("reason=memory_limit"));
     add("a");
     tell("a", "allocate 33554432\nallocate 134217728\nallocate 1048576");
     EXPECT_THAT(of("a"), ElementsAre("1 allocate kept=33554432", "2 allocate refused kept=33554432",
@@ -169,6 +170,16 @@ TEST_P(ComponentEnds, E10_E18_AMemoryHogMeetsItsLimitAndNobodyElseDoes) {
     EXPECT_FALSE(exists("a"));
     EXPECT_THAT(crash_report("a"), HasSubstr("out of memory: its limit is 134217728 bytes"));
     EXPECT_THAT(reason_in_log("a"), HasSubstr("reason=memory_limit"));
+}
+
+TEST_P(ComponentEnds, E10_ATrapLongAfterRefusedMemoryIsATrap) {
+    add("a");
+    tell("a", "allocate 134217728");
+    EXPECT_THAT(of("a"), ElementsAre("1 allocate refused kept=0", "1 done"));
+    tell("a", "trap");
+    EXPECT_FALSE(exists("a"));
+    EXPECT_THAT(reason_in_log("a"), HasSubstr("reason=trapped"));
+    EXPECT_THAT(crash_report("a"), Not(HasSubstr("memory")));
 }
 
 TEST_P(ComponentEnds, E10_E18_AFloodOnTheErrorStreamStopsNobodyAndEndsWithItsGuest) {

@@ -22,9 +22,10 @@ pub struct Limits {
     control: Arc<Control>,
     memory_bytes: usize,
     table_elements: usize,
-    /// The last growth was refused and nothing has grown since: what ends the guest now, ends it
-    /// for lack of memory.
-    denied: bool,
+    /// A growth was refused since the guest last waited: what ends it now, ends it for lack of
+    /// memory. A smaller growth that is granted changes nothing, because an allocator that gives up
+    /// still needs a little for its last words; a guest that goes on to wait has coped.
+    refused: bool,
     /// What the last growth that was granted added, until it is known to have worked.
     granted: u64,
 }
@@ -38,9 +39,14 @@ impl Limits {
             control,
             memory_bytes: or(limits.memory_bytes as usize, most),
             table_elements: or(limits.table_elements as usize, TABLE_ELEMENTS_MAX),
-            denied: false,
+            refused: false,
             granted: 0,
         }
+    }
+
+    /// The guest begins to wait: for a message, an answer or a point in time.
+    pub fn waits(&mut self) {
+        self.refused = false;
     }
 }
 
@@ -54,15 +60,15 @@ impl ResourceLimiter for Limits {
         let total = &self.control.memory;
         let more = (desired - current) as u64;
         let after = total.load(Ordering::Relaxed).saturating_add(more);
-        self.denied =
-            after > self.memory_bytes as u64 || maximum.is_some_and(|most| desired > most);
-        self.granted = if self.denied { 0 } else { more };
+        let fits = after <= self.memory_bytes as u64 && maximum.is_none_or(|most| desired <= most);
+        self.refused |= !fits;
+        self.granted = if fits { more } else { 0 };
         total.fetch_add(self.granted, Ordering::Relaxed);
-        Ok(!self.denied)
+        Ok(fits)
     }
 
     fn memory_grow_failed(&mut self, _: wasmtime::Error) -> Result<()> {
-        self.denied = true;
+        self.refused = true;
         self.control.memory.fetch_sub(std::mem::take(&mut self.granted), Ordering::Relaxed);
         Ok(())
     }
@@ -228,7 +234,7 @@ async fn run(code: Arc<Code>, host: Host, our: String) -> Outcome {
             let mut exit = Exit::of_error(&error, !started);
             let ended_itself = matches!(exit.kind, abi::EXIT_TRAPPED | abi::EXIT_START_FAILED)
                 || exit.kind == abi::EXIT_EXITED && exit.code != 0;
-            if store.data().limits.denied && ended_itself {
+            if store.data().limits.refused && ended_itself {
                 let limit = store.data().limits.memory_bytes;
                 exit.kind = abi::EXIT_MEMORY_LIMIT;
                 exit.code = 0;

@@ -351,6 +351,7 @@ fn send_all(mut cx: StoreContextMut<'_, Host>, requests: &[SendIn]) -> Result<()
 fn messages<V: Version>(face: &mut Face<'_>) -> Result<()> {
     face.waiting("receive", |mut cx, (): ()| {
         Box::new(async move {
+            cx.data_mut().limits.waits();
             let first = begin(cx.data(), |host, ctx, out: &mut kwe_recv| unsafe {
                 (host.receive)(ctx, 0, out)
             });
@@ -364,6 +365,7 @@ fn messages<V: Version>(face: &mut Face<'_>) -> Result<()> {
     face.waiting(
         "send-and-await-response",
         |mut cx, (target, request, blob): (AddressIn, RequestIn, Option<BlobIn>)| {
+            cx.data_mut().limits.waits();
             let mut views = Views::new(cx.as_context());
             let first = views.send(&target, &request, None, &blob).and_then(|send| {
                 begin(views.host(), |host, ctx, out: &mut kwe_recv| unsafe {

@@ -232,6 +232,7 @@ async fn sleep_for_first(
     };
     let mut now = 0;
     if first > 0 {
+        cx.data_mut().limits.waits();
         let asked =
             begin(cx.data(), |host, ctx, _: &mut ()| unsafe { (host.sleep_until)(ctx, 0, first) });
         let again =

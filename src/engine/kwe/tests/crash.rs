@@ -72,14 +72,47 @@ fn a_memory_hog_is_refused_memory_and_its_end_is_named_so() {
 }
 
 #[test]
-fn a_guest_that_can_live_with_refused_memory_is_not_ended_for_it() {
+fn e10_a_refusal_stands_although_a_smaller_growth_is_granted() {
+    // An allocator that gives up grows once more, for the text of its panic.
+    let node = Node::new();
+    let text = r#"(func (export "init") (param i32 i32)
+        (drop (memory.grow (i32.const 60000))) (drop (memory.grow (i32.const 1))) unreachable)"#;
+    let exit = ends(&node, text);
+    assert_eq!(exit.kind, EXIT_MEMORY_LIMIT, "{exit:?}");
+    assert!(exit.text.contains("unreachable"), "the trap itself is named too: {exit:?}");
+    assert_eq!(exit.functions.len(), 1);
+}
+
+#[test]
+fn e10_a_guest_that_copes_with_refused_memory_is_not_ended_for_it() {
     let node = Node::new();
     let body = r#"(func (export "init") (param i32 i32) (drop (memory.grow (i32.const 60000))))"#;
     assert_eq!(ends(&node, body).kind, EXIT_RETURNED);
-    // Nor is a later trap blamed on it once memory was had again.
-    let body = r#"(func (export "init") (param i32 i32)
-        (drop (memory.grow (i32.const 60000))) (drop (memory.grow (i32.const 1))) unreachable)"#;
-    assert_eq!(ends(&node, body).kind, EXIT_TRAPPED);
+    // Nor is a trap blamed on it once the guest has waited for something: for a message, at once
+    // there or not, or for an answer.
+    let imports = format!(
+        r#"(import "{NEWEST}" "receive" (func $receive (param i32)))
+           (import "{NEWEST}" "send-and-await-response" (func $await (param i32 i32)))"#
+    );
+    for wait in ["(call $receive (i32.const 1024))", "(call $await (i32.const 0) (i32.const 1024))"]
+    {
+        let body = format!(
+            r#"(func (export "init") (param i32 i32)
+                (drop (memory.grow (i32.const 60000))) {wait} unreachable)"#
+        );
+        for pending in [0, 3] {
+            let pending = [("receive", pending), ("send_and_await", pending)].into();
+            let script = Script { pending, ..Default::default() };
+            let exit = node.process_with(&guest(&imports, &body), script, 0).run(&node);
+            assert_eq!(exit.kind, EXIT_TRAPPED, "{wait}: {exit:?}");
+        }
+    }
+    // Calls that are answered at once are no wait: an allocator's last words come through one.
+    let imports =
+        format!(r#"(import "{NEWEST}" "print-to-terminal" (func $print (param i32 i32 i32)))"#);
+    let body = r#"(func (export "init") (param i32 i32) (drop (memory.grow (i32.const 60000)))
+        (call $print (i32.const 0) (i32.const 0) (i32.const 0)) unreachable)"#;
+    assert_eq!(node.process(&guest(&imports, body)).run(&node).kind, EXIT_MEMORY_LIMIT);
 }
 
 #[test]

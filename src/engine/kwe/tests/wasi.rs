@@ -116,6 +116,25 @@ fn a_sleep_suspends_its_guest_only_until_the_clock_has_come_that_far() {
 }
 
 #[test]
+fn e10_a_guest_that_slept_after_refused_memory_traps_for_its_own_reason() {
+    let node = Node::new();
+    let guest = preview1(
+        r#""poll_oneoff" (func $poll (param i32 i32 i32 i32) (result i32))"#,
+        r#"(func (export "init") (param i32 i32)
+            (drop (memory.grow (i32.const 60000)))
+            (i32.store (i32.const 16) (i32.const 1))
+            (i64.store (i32.const 24) (i64.const 2000000000))
+            (drop (call $poll (i32.const 0) (i32.const 128) (i32.const 1) (i32.const 256)))
+            unreachable)"#,
+    );
+    let mut process = node.process(&guest);
+    assert_eq!(process.poll(), P_BLOCKED);
+    process.script().now_ns = process.script().sleeping_until.expect("it sleeps");
+    assert_eq!(process.poll(), P_DONE);
+    assert_eq!(process.exit().kind, EXIT_TRAPPED, "{:?}", process.exit());
+}
+
+#[test]
 fn a_sleeping_guest_can_be_killed() {
     let node = Node::new();
     let mut process = node.process(&sleeper());
