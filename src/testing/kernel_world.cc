@@ -347,6 +347,19 @@ void KernelWorld::compute(Nanoseconds by) {
     watched_clock_->at_look = nullptr;
 }
 
+void KernelWorld::let_looks_take(Nanoseconds each) {
+    CHECK(options_.threads == kernel::Kernel::Threads::Stepped, "let_looks_take() is for stepped worlds");
+    watched_clock_->at_look = each == Nanoseconds(0) ? std::function<void()>() : [this, each] {
+        constexpr Nanoseconds kTick = std::chrono::milliseconds(1);
+        const auto ticks = [&] { return clock_.monotonic_now().time_since_epoch() / kTick; };
+        const auto before = ticks();
+        clock_.advance(each);
+        for (auto tick = before; tick < ticks(); ++tick) {
+            engine_->tick();
+        }
+    };
+}
+
 std::vector<std::string> KernelWorld::prints(std::uint8_t level) const {
     std::vector<std::string> texts;
     for (const RecordedTerminal::Line& line : terminal_.lines()) {

@@ -116,6 +116,10 @@ public:
     /// Stepped only: the same for guests that compute and may never come to rest. The clock goes on by a millisecond each
     /// time the kernel has looked at it, with a tick for the guest that runs.
     void compute(Nanoseconds by);
+    /// Stepped only: from now on the clock goes on by this much before each look at it, the kernel's or a guest's, with a
+    /// tick at every whole millisecond. All of it on the test's thread, so the same looks see the same ticks. Zero: it
+    /// stands still again.
+    void let_looks_take(Nanoseconds each);
     /// Ticks that running guests see, one each millisecond of virtual time.
     void tick() { engine_->tick(); }
 
