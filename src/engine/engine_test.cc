@@ -5,6 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <fstream>
+#include <set>
 #include <thread>
 
 #include "engine/fake_host_calls.h"
@@ -228,6 +231,47 @@ TEST_F(EngineTest, MoreGuestsThanThePoolHasWaitForASlot) {
     guests.pop_back();
     late = start(test_guests::kCaller);
     EXPECT_EQ(late->poll(), PollOutcome::Blocked);
+}
+
+/// Names of the threads of this program.
+std::multiset<std::string> thread_names() {
+    std::multiset<std::string> names;
+    for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+        std::string name;
+        // One that ends meanwhile has no name any more.
+        if (std::ifstream file(task.path() / "comm"); std::getline(file, name)) {
+            names.insert(name);
+        }
+    }
+    return names;
+}
+
+TEST(Engine, E19_StartsNoThreadsButThoseThatCompile) {
+    const std::multiset<std::string> before = thread_names();
+    KeptLog log;
+    FakeHostCalls calls;
+    EngineSettings settings;
+    settings.processes_max = 4;
+    settings.compile_threads = 3;
+    {
+        auto engine =
+            WasmEngine::open(settings, [](std::uint64_t) {}, Log(log, LogLevel::Info)).value();
+        engine->prepare_thread();
+        // Compiled, run and waiting: whatever an engine does has been done once.
+        const ByteView wasm = test_guests::kCaller;
+        auto code = engine->load(wasm, hash_of(wasm)).value();
+        calls.pending["clear_state"] = 1000;
+        const auto guest = engine->instantiate(code, calls, 42, "fake.os@guest:tests:sys", {});
+        ASSERT_EQ(guest.value()->poll(), PollOutcome::Blocked);
+        engine->tick();
+        std::multiset<std::string> expected = before;
+        expected.insert({"kwe-compile-0", "kwe-compile-1", "kwe-compile-2"});
+        EXPECT_EQ(thread_names(), expected);
+    }
+    // Told to end with the engine, they are gone soon after.
+    while (thread_names() != before) {
+        std::this_thread::yield();
+    }
 }
 
 TEST(Engine, ACacheDirectoryThatCannotBeMadeIsAnErrorThatNamesIt) {
