@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
 use sha2::{Digest, Sha256};
@@ -53,6 +53,8 @@ pub struct Codes {
     disk_hits: AtomicU64,
     compiles: AtomicU64,
     rejects: AtomicU64,
+    /// The last component could not be kept on disk, and that has been said.
+    not_kept: AtomicBool,
 }
 
 #[derive(Default)]
@@ -101,6 +103,7 @@ impl Codes {
             disk_hits: AtomicU64::new(0),
             compiles: AtomicU64::new(0),
             rejects: AtomicU64::new(0),
+            not_kept: AtomicBool::new(false),
         })
     }
 
@@ -174,13 +177,19 @@ impl Codes {
             match cache.store(key, &code) {
                 // Through the file, so that a first start behaves as a restart does.
                 Ok(()) => {
+                    self.not_kept.store(false, Ordering::Relaxed);
                     if let Some(component) = self.from_disk(key)? {
                         return Ok(component);
                     }
                 }
-                Err(error) => {
-                    self.core.log(abi::LOG_WARN, &format!("code_not_cached reason=\"{error}\""));
+                // Once, not for every component: a full or read-only disk stays so for a while.
+                Err(error) if !self.not_kept.swap(true, Ordering::Relaxed) => {
+                    let text = format!(
+                        "code_not_cached reason=\"{error}\" still=\"compiled in each run\""
+                    );
+                    self.core.log(abi::LOG_WARN, &text);
                 }
+                Err(_) => {}
             }
         }
         // SAFETY: Wasmtime has just made these bytes.
