@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 #include <future>
+#include <sstream>
 #include <thread>
 
 namespace perdure::bench {
@@ -48,6 +49,7 @@ void BenchNode::start() {
     sources.home_origin = "flag --home";
     sources.hardware_threads = std::thread::hardware_concurrency();
     sources.flags.push_back({"http.port", "0", "--http-port"});
+    sources.flags.push_back({"guest_clock_resolution_us", "1", "--guest_clock_resolution_us"});
     for (const auto& [key, value] : settings_) {
         sources.flags.push_back({key, value, "--" + key});
     }
@@ -107,11 +109,45 @@ std::vector<node::ProcessRow> BenchNode::processes() {
         [&](node::Done<std::vector<node::ProcessRow>> done) { node_->processes(std::move(done)); });
 }
 
+void BenchNode::tell(const std::string& process, const std::string& body) {
+    node::SendCommand command;
+    command.address = process;
+    command.body = SharedBytes(std::string_view(body));
+    wait_for<node::SendAnswer>([&](node::Done<node::SendAnswer> done) { node_->send(std::move(command), std::move(done)); });
+}
+
+void BenchNode::remove(std::string_view package) {
+    std::promise<Result<void>> promise;
+    auto removed = promise.get_future();
+    node_->remove_package(std::string(package) + ":bench.os", [&promise](Result<void> result) { promise.set_value(result); });
+    if (const Result<void> result = removed.get(); !result) {
+        give_up(result.error().message());
+    }
+}
+
+node::ProcessRow BenchNode::process(std::string_view name) {
+    for (const node::ProcessRow& row : processes()) {
+        if (row.process == name) {
+            return row;
+        }
+    }
+    give_up("there is no process " + std::string(name));
+}
+
 double nanoseconds_of(const std::string& answer) {
     if (!answer.starts_with("ns=")) {
         give_up("the guest answered: " + answer);
     }
     return std::atof(answer.c_str() + 3);
+}
+
+std::vector<double> samples_of(const std::string& answer) {
+    std::vector<double> samples;
+    std::istringstream words(answer.substr(answer.find(' ') + 1));
+    for (double sample = 0; words >> sample;) {
+        samples.push_back(sample);
+    }
+    return samples;
 }
 
 }  // namespace perdure::bench

@@ -23,6 +23,7 @@ class BenchNode {
 public:
     /// Flags as on the command line by key, for example {"workers", "1"}.
     using Flags = std::vector<std::pair<std::string, std::string>>;
+    /// Guests' clocks go by the microsecond unless `settings` say otherwise.
     explicit BenchNode(Flags settings = {});
     ~BenchNode();
 
@@ -36,9 +37,15 @@ public:
                  std::string_view on_exit = "\"Restart\"");
     /// One Request and its answer's body; ends the program if none comes.
     std::string ask(const std::string& process, const std::string& body);
+    /// A Request that nobody waits for.
+    void tell(const std::string& process, const std::string& body);
+    /// Ends and removes what `install` started.
+    void remove(std::string_view package);
     std::vector<node::ProcessRow> processes();
+    node::ProcessRow process(std::string_view name);
 
     const std::string& directory() const { return directory_; }
+    std::string home() const { return directory_ + "/home"; }
 
 private:
     std::string directory_;
@@ -51,6 +58,8 @@ private:
 
 /// The number behind `ns=` of an answer of the guest `bench`.
 double nanoseconds_of(const std::string& answer);
+/// The numbers behind it, nanoseconds too.
+std::vector<double> samples_of(const std::string& answer);
 
 [[noreturn]] void give_up(const std::string& why);
 

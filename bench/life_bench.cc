@@ -50,7 +50,7 @@ void crash_restart() {
     Figure figure{.name = "crash_restart", .unit = "us", .value = spread_of(samples), .goal = 50, .limit = 200};
     figure.leaves_out = "the log file; trap, report on the terminal, deletion and next start are in it";
     figure.peer = "erlang_spawn_exit";
-    figure.peer_p50 = ask_erlang(
+    figure.peer_value = ask_erlang(
         "L = fun L(0) -> ok; L(N) -> {P, R} = spawn_monitor(fun() -> ok end), receive {_, R, _, P, _} -> ok end, L(N-1) end, "
         "L(10000), {T, _} = timer:tc(fun() -> L(100000) end), io:format(\"~f~n\", [T / 100000])");
     report(figure);
@@ -71,7 +71,7 @@ void idle_memory(int count) {
         }
     }
     const double each = (memory_kib() - before) / count;
-    Figure figure{.name = "idle_rss_" + std::to_string(count), .unit = "KiB", .value = {each, each, each}, .goal = 60, .limit = 80};
+    Figure figure{.name = "idle_rss_" + std::to_string(count), .unit = "KiB", .value = single(each), .goal = 60, .limit = 80};
     figure.leaves_out = "nothing: resident memory and page tables of the whole node, the kernel's own objects included";
     report(figure);
 }

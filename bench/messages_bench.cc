@@ -24,7 +24,7 @@ void request_reply(BenchNode& node, int size, double goal, double limit) {
     figure.leaves_out = "nothing: checks, capabilities and log numbers included; each sample is the mean of 5000";
     if (size == 64) {
         figure.peer = "erlang";
-        figure.peer_p50 = ask_erlang(
+        figure.peer_value = ask_erlang(
             "B = binary:copy(<<$x>>, 64), E = spawn(fun F() -> receive {P, M} -> P ! M, F() end end), "
             "L = fun L(0) -> ok; L(N) -> E ! {self(), B}, receive _ -> ok end, L(N-1) end, L(100000), "
             "{T, _} = timer:tc(fun() -> L(1000000) end), io:format(\"~f~n\", [T * 1000 / 1000000])");

@@ -6,30 +6,89 @@
 
 namespace perdure::bench {
 
+namespace {
+
+const char* name_of(Judged judged) {
+    switch (judged) {
+        case Judged::P50: return "p50";
+        case Judged::P99: return "p99";
+        case Judged::P999: return "p999";
+        case Judged::Max: return "max";
+    }
+    return "";
+}
+
+void print_peer(const Figure& figure) {
+    std::printf(R"(,"peer":"%s")", figure.peer.c_str());
+    if (!figure.peer_value) {
+        std::printf(R"(,"peer_%s":null)", name_of(figure.judged));
+        return;
+    }
+    std::printf(R"(,"peer_%s":%.2f,"ratio":%.3f)", name_of(figure.judged), *figure.peer_value,
+                at(figure.value, figure.judged) / *figure.peer_value);
+    if (figure.peer_range) {
+        std::printf(R"(,"peer_range":[%.2f,%.2f])", figure.peer_range->first, figure.peer_range->second);
+    }
+}
+
+}  // namespace
+
 Spread spread_of(std::vector<double> samples) {
+    if (samples.empty()) {
+        return {};
+    }
     std::sort(samples.begin(), samples.end());
-    const auto at = [&](double part) {
-        return samples.empty() ? 0 : samples[std::min(samples.size() - 1, static_cast<std::size_t>(part * samples.size()))];
+    const auto part = [&](double part) {
+        return samples[std::min(samples.size() - 1, static_cast<std::size_t>(part * static_cast<double>(samples.size())))];
     };
-    return {at(0.5), at(0.99), at(0.999)};
+    return {part(0.5), part(0.99), part(0.999), samples.back()};
+}
+
+Spread single(double value) {
+    return {value, value, value, value};
+}
+
+double median_of(std::vector<double> values) {
+    return spread_of(std::move(values)).p50;
+}
+
+Spread median_of(const std::vector<Spread>& rounds) {
+    const auto median = [&](Judged quantile) {
+        std::vector<double> values;
+        for (const Spread& round : rounds) {
+            values.push_back(at(round, quantile));
+        }
+        return median_of(std::move(values));
+    };
+    return {median(Judged::P50), median(Judged::P99), median(Judged::P999), median(Judged::Max)};
+}
+
+double at(const Spread& spread, Judged judged) {
+    switch (judged) {
+        case Judged::P50: return spread.p50;
+        case Judged::P99: return spread.p99;
+        case Judged::P999: return spread.p999;
+        case Judged::Max: return spread.max;
+    }
+    return 0;
 }
 
 void report(const Figure& figure) {
-    std::printf(R"({"bench":"%s","unit":"%s","p50":%.2f,"p99":%.2f,"p999":%.2f)", figure.name.c_str(), figure.unit.c_str(),
-                figure.value.p50, figure.value.p99, figure.value.p999);
+    std::printf(R"({"bench":"%s","unit":"%s","p50":%.2f,"p99":%.2f,"p999":%.2f,"max":%.2f)", figure.name.c_str(),
+                figure.unit.c_str(), figure.value.p50, figure.value.p99, figure.value.p999, figure.value.max);
+    if (figure.judged != Judged::P50) {
+        std::printf(R"(,"judged":"%s")", name_of(figure.judged));
+    }
     if (figure.goal) {
         std::printf(R"(,"goal":%.2f)", *figure.goal);
     }
     if (figure.limit) {
-        std::printf(R"(,"limit":%.2f)", *figure.limit);
+        const double judged = at(figure.value, figure.judged);
+        const bool within = figure.unit == "per_s" ? judged >= *figure.limit : judged <= *figure.limit;
+        std::printf(R"(,"limit":%.2f,"within_limit":%s)", *figure.limit, within ? "true" : "false");
     }
     if (!figure.peer.empty()) {
-        if (figure.peer_p50) {
-            std::printf(R"(,"peer":"%s","peer_p50":%.2f,"ratio":%.3f)", figure.peer.c_str(), *figure.peer_p50,
-                        figure.value.p50 / *figure.peer_p50);
-        } else {
-            std::printf(R"(,"peer":"%s","peer_p50":null)", figure.peer.c_str());
-        }
+        print_peer(figure);
     }
     if (!figure.leaves_out.empty()) {
         std::printf(R"(,"leaves_out":"%s")", figure.leaves_out.c_str());
