@@ -41,6 +41,9 @@ bool ManualExecutor::run_all() {
 }
 
 void RecordedTerminal::print(kernel::Print print, SequenceNumber seen) {
+    if (at_print) {
+        at_print(print);
+    }
     {
         const std::lock_guard lock(mutex_);
         lines_.push_back({std::move(print), seen});

@@ -60,6 +60,10 @@ public:
     /// Waits, at most a minute, until some line contains `part`; false if none came.
     bool wait_for(std::string_view part) const;
 
+    /// Called with each print, on the thread that prints: a guest that prints can be given virtual time for what it does.
+    /// Set before anything runs.
+    std::function<void(const kernel::Print&)> at_print;
+
 private:
     mutable std::mutex mutex_;
     mutable std::condition_variable changed_;

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "command_line.h"
 #include "node_process.h"
 #include "package_dir.h"
+#include "raw_client.h"
 
 namespace perdure::functional {
 namespace {
@@ -156,6 +159,60 @@ TEST_F(Ps, TheTableShowsTheSameInReadableUnits) {
     EXPECT_NE(ended.out.find("2.0 KiB"), std::string::npos) << ended.out;
     EXPECT_NE(ended.out.find("waiting-receive"), std::string::npos) << ended.out;
     EXPECT_EQ(ended.out.find('\x1b'), std::string::npos);
+}
+
+TEST(PsBesideBadNeighbours, AnswersWhileTheyMisbehave) {
+    const TemporaryDirectory directory;
+    struct Neighbour {
+        std::string name, fixture;
+    };
+    const std::vector<Neighbour> neighbours{
+        {"loop", "text-loop"},        {"recursion", "recursion"}, {"memory", "memory-hog"},
+        {"trap", "text-unreachable"}, {"stderr", "stderr-flood"}, {"state", "script"},
+        {"deaf", "script"},           {"flood", "script"},
+    };
+    std::vector<PackagedProcess> processes;
+    for (const Neighbour& neighbour : neighbours) {
+        processes.push_back({.name = neighbour.name,
+                             .fixture = neighbour.fixture,
+                             .on_exit = "\"Restart\"",
+                             .is_public = true});
+    }
+    NodeProcess node({.home = directory / "home",
+                      .arguments = {make_package(directory.path(), "bad", processes)},
+                      .environment = {{"PERDURE_PROCESS_MEMORY_BYTES_MAX", "67108864"}}});
+    ASSERT_TRUE(node.wait_for_line("ready "));
+    const auto tell = [&](const std::string& process, const std::string& program) {
+        EXPECT_TRUE(eventually([&] {
+            return node.command({"send", process + ":bad:test.os", program, "--no-wait"}).status ==
+                   0;
+        }));
+    };
+    tell("deaf", "sleep 1000000000");
+    tell("flood", "repeat 0\nsend our@deaf:bad:test.os body=noise\nend");
+    tell("state", "repeat 0\nset-state #1000000\nend");
+    for (const Neighbour& neighbour : neighbours) {
+        const std::string id = neighbour.name + ":bad:test.os";
+        if (neighbour.name != "deaf") {
+            EXPECT_TRUE(eventually([&] {
+                const auto row = row_of(node, id);
+                return row && number_of(*row, "cpu_ns") > 1'000'000;
+            })) << id;
+        }
+    }
+    // Ten times what the bench asks for.
+    constexpr std::chrono::seconds kCeiling{1};
+    for (int listing = 0; listing < 20; ++listing) {
+        const auto start = std::chrono::steady_clock::now();
+        RawClient client = RawClient::to_control_socket(node.home());
+        ASSERT_TRUE(
+            client.write("GET /v1/processes HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n"));
+        const std::string answer = client.read_to_end();
+        EXPECT_LE(std::chrono::steady_clock::now() - start, kCeiling);
+        for (const Neighbour& neighbour : neighbours) {
+            EXPECT_NE(answer.find(neighbour.name + ":bad:test.os"), std::string::npos) << answer;
+        }
+    }
 }
 
 }  // namespace
