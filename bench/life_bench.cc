@@ -1,5 +1,7 @@
 /// What processes cost: a crash until the process runs again, an idle one's memory, a boot of a hundred.
 
+#include <malloc.h>
+
 #include <chrono>
 #include <cstdio>
 #include <fstream>
@@ -25,6 +27,12 @@ double memory_kib() {
         }
     }
     return total;
+}
+
+/// What the program's parts have taken from malloc, KiB.
+double malloc_kib() {
+    const struct mallinfo2 used = ::mallinfo2();
+    return static_cast<double>(used.uordblks + used.hblkhd) / 1024;
 }
 
 std::uint64_t restarts(BenchNode& node) {
@@ -60,6 +68,7 @@ void idle_memory(int count) {
     BenchNode node(BenchNode::Flags{{"workers", "2"}});
     node.install("warm", "idle", "idle", 1);
     const double before = memory_kib();
+    const double malloc_before = malloc_kib();
     constexpr int kPerPackage = 1000;
     for (int package = 0; package * kPerPackage < count; ++package) {
         node.install("idle" + std::to_string(package), "idle", "idle", kPerPackage);
@@ -71,9 +80,15 @@ void idle_memory(int count) {
         }
     }
     const double each = (memory_kib() - before) / count;
-    Figure figure{.name = "idle_rss_" + std::to_string(count), .unit = "KiB", .value = single(each), .goal = 60, .limit = 80};
+    Figure figure{.name = "idle_rss_" + std::to_string(count / 1000) + "k", .unit = "KiB", .value = single(each), .goal = 60, .limit = 80};
     figure.leaves_out = "nothing: resident memory and page tables of the whole node, the kernel's own objects included";
     report(figure);
+    Figure heap{.name = figure.name + "_malloc", .unit = "KiB", .value = single((malloc_kib() - malloc_before) / count)};
+    heap.goal = 12;
+    heap.peer = figure.name;
+    heap.peer_value = each;
+    heap.leaves_out = "what malloc itself needs; part of the other";
+    report(heap);
 }
 
 void boot(int count) {
