@@ -80,7 +80,7 @@ command_bench() {
     local bench found=no
     need_build
     need_packages "${packages_bench[@]}"
-    build_preset dist
+    build_preset dist benches
     for bench in build/dist/bench/*_bench; do
         [ -x "$bench" ] || continue
         [ -z "${1:-}" ] || [ "$(basename "$bench" _bench)" = "$1" ] || continue
