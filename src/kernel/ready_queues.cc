@@ -17,6 +17,14 @@ void ReadyList::push_back(ReadyNode& node) {
     ++count_;
 }
 
+void ReadyList::push_front(ReadyNode& node) {
+    node.previous_ = nullptr;
+    node.next_ = first_;
+    (first_ ? first_->previous_ : last_) = &node;
+    first_ = &node;
+    ++count_;
+}
+
 void ReadyList::remove(ReadyNode& node) {
     (node.previous_ ? node.previous_->next_ : first_) = node.next_;
     (node.next_ ? node.next_->previous_ : last_) = node.previous_;
@@ -66,9 +74,13 @@ ReadyNode* ReadyQueues::take(MonotonicTime now) {
     return running_;
 }
 
+Nanoseconds ReadyQueues::used(const ReadyNode& node, MonotonicTime now) const {
+    return node.used_ + std::max(now - run_started_, Nanoseconds(0));
+}
+
 TickDecision ReadyQueues::on_tick(MonotonicTime now) {
     CHECK(running_ != nullptr);
-    const bool used_up = now - run_started_ >= kSlice;
+    const bool used_up = used(*running_, now) >= kSlice;
     running_->batch_ = running_->batch_ || used_up;
     const bool gives_way = running_->batch_ && !interactive_.empty();
     return gives_way || (used_up && !batch_.empty()) ? TickDecision::Yield : TickDecision::Continue;
@@ -94,6 +106,7 @@ void ReadyQueues::end_run(ReadyNode& node, MonotonicTime now) {
 void ReadyQueues::blocked(ReadyNode& node, MonotonicTime now) {
     end_run(node, now);
     node.batch_ = false;
+    node.used_ = Nanoseconds(0);
     if (std::exchange(node.woken_, false)) {
         wake(node);
     }
@@ -107,8 +120,24 @@ void ReadyQueues::yielded(ReadyNode& node, MonotonicTime now) {
     end_run(node, now);
     node.batch_ = true;
     node.woken_ = false;
+    node.used_ = Nanoseconds(0);
     node.phase_ = ReadyNode::Phase::Batch;
     batch_.push_back(node);
+}
+
+/// As batch it would wait for a slice of each batch process, because a message for somebody else
+/// came at the wrong moment. It cannot go on for ever this way: what it has used is kept.
+void ReadyQueues::interrupted(ReadyNode& node, MonotonicTime now) {
+    const Nanoseconds used_so_far = used(node, now);
+    if (node.batch_ || used_so_far >= kSlice) {
+        yielded(node, now);
+        return;
+    }
+    end_run(node, now);
+    node.woken_ = false;
+    node.used_ = used_so_far;
+    node.phase_ = ReadyNode::Phase::Interactive;
+    interactive_.push_front(node);
 }
 
 void ReadyQueues::remove(ReadyNode& node, MonotonicTime now) {
@@ -121,6 +150,7 @@ void ReadyQueues::remove(ReadyNode& node, MonotonicTime now) {
     node.phase_ = ReadyNode::Phase::Waiting;
     node.batch_ = false;
     node.woken_ = false;
+    node.used_ = Nanoseconds(0);
 }
 
 }  // namespace perdure::kernel

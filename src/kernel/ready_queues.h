@@ -14,6 +14,9 @@
 ///                                               │ ▼
 ///                                              Batch               remove: from any to Waiting
 ///
+/// A run may also end because the worker has to look after itself (`interrupted`); then an
+/// interactive process is first in its queue again, with the rest of its slice.
+///
 /// Invariants:
 ///  1. A node is in at most one queue, and in the one its phase names.
 ///  2. At most one node runs; whoever took it says how the run ended before taking the next.
@@ -61,8 +64,9 @@ private:
     ReadyNode* previous_ = nullptr;
     ReadyNode* next_ = nullptr;
     Phase phase_ = Phase::Waiting;
-    bool batch_ = false;  // Used up a slice since it last waited; meaningful while not Waiting.
-    bool woken_ = false;  // While Running: woken since it was taken.
+    bool batch_ = false;   // Used up a slice since it last waited; meaningful while not Waiting.
+    bool woken_ = false;   // While Running: woken since it was taken.
+    Nanoseconds used_{0};  // Of its slice, in earlier runs that were interrupted.
 };
 
 /// First in, first out, without allocation.
@@ -72,6 +76,7 @@ public:
     std::size_t count() const { return count_; }
     ReadyNode* first() const { return first_; }
     void push_back(ReadyNode& node);
+    void push_front(ReadyNode& node);
     void remove(ReadyNode& node);
 
 private:
@@ -101,7 +106,7 @@ public:
     bool empty() const { return interactive_.empty() && batch_.empty(); }
 
     /// The process to run now, Running from here on, or null if none is ready. Its slice begins at
-    /// `now`. End the run with exactly one of `blocked`, `yielded` and `remove`.
+    /// `now`. End the run with exactly one of `blocked`, `yielded`, `interrupted` and `remove`.
     ReadyNode* take(MonotonicTime now);
 
     /// For the running process, once per tick: Yield if it should end its slice now, else Continue;
@@ -116,6 +121,11 @@ public:
     /// To the end of the batch queue in each case.
     void yielded(ReadyNode& node, MonotonicTime now);
 
+    /// The run of `node` ended for the worker's sake: something was posted to it or is due. A batch
+    /// process, or one that has used up its slice, goes to the end of the batch queue as with
+    /// `yielded`. An interactive one goes on first, as it was woken before all that wait.
+    void interrupted(ReadyNode& node, MonotonicTime now);
+
     /// Takes `node` out wherever it is, for a process that ended or moves. It is Waiting and
     /// without history afterwards.
     void remove(ReadyNode& node, MonotonicTime now);
@@ -127,6 +137,7 @@ public:
 private:
     bool batch_is_next() const;
     void end_run(ReadyNode& node, MonotonicTime now);
+    Nanoseconds used(const ReadyNode& node, MonotonicTime now) const;
 
     ReadyList interactive_;
     ReadyList batch_;

@@ -257,6 +257,39 @@ TEST_F(ReadyQueuesTest, RunThatEndsWithItsProcessCountsAsInteractiveWork) {
     EXPECT_EQ(queues.take(at_us(4500)), &nodes[9]);
 }
 
+TEST_F(ReadyQueuesTest, AnInterruptedProcessGoesOnFirstWithTheRestOfItsSlice) {
+    make_batch({9});
+    for (const int index : {0, 1}) {
+        queues.wake(nodes[index]);
+    }
+    ASSERT_EQ(queues.take(at_us(0)), &nodes[0]);
+    queues.interrupted(nodes[0], at_us(600));
+    EXPECT_EQ(nodes[0].phase(), Phase::Interactive);
+    ASSERT_EQ(queues.take(at_us(600)), &nodes[0]);
+    EXPECT_EQ(queues.on_tick(at_us(999)), TickDecision::Continue);
+    EXPECT_EQ(queues.on_tick(at_us(1000)), TickDecision::Yield);
+    queues.interrupted(nodes[0], at_us(1000));
+    EXPECT_EQ(nodes[0].phase(), Phase::Batch) << "its slice is used up";
+    run_until_blocked(1, 1000, 1001);
+    run_until_blocked(9, 1001, 1002);
+    ASSERT_EQ(queues.take(at_us(1002)), &nodes[0]);
+    queues.interrupted(nodes[0], at_us(1003));
+    EXPECT_EQ(nodes[0].phase(), Phase::Batch) << "it was batch before";
+}
+
+TEST_F(ReadyQueuesTest, AfterItHasWaitedAnInterruptedProcessHasAWholeSlice) {
+    make_batch({9});
+    queues.wake(nodes[0]);
+    ASSERT_EQ(queues.take(at_us(0)), &nodes[0]);
+    queues.interrupted(nodes[0], at_us(900));
+    run_until_blocked(0, 900, 950);
+    queues.wake(nodes[0]);
+    ASSERT_EQ(queues.take(at_us(1000)), &nodes[0]);
+    EXPECT_EQ(queues.on_tick(at_us(1999)), TickDecision::Continue);
+    EXPECT_EQ(queues.on_tick(at_us(2000)), TickDecision::Yield);
+    queues.yielded(nodes[0], at_us(2000));
+}
+
 TEST(ReadyQueuesDeathTest, EndingARunThatIsNotUnderWayEndsTheProgram) {
     ReadyQueues queues;
     ReadyNode node;

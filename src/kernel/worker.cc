@@ -226,13 +226,13 @@ TickDecision Worker::on_tick(Instance& instance) {
     }
     // A lone guest goes on for ever, but not past what waits for this worker itself.
     const std::optional<MonotonicTime> next = deadlines_.next();
-    if (next && *next <= now) {
-        return TickDecision::Yield;
+    if (!next || *next > now) {
+        if (queue_.prepare_park()) {
+            queue_.end_park();
+            return TickDecision::Continue;
+        }
     }
-    if (queue_.prepare_park()) {
-        queue_.end_park();
-        return TickDecision::Continue;
-    }
+    interrupted_ = true;
     return TickDecision::Yield;
 }
 
@@ -276,6 +276,7 @@ void Worker::run_slice(Process& process, MonotonicTime now) {
     }
     instance.begin_slice();
     cpu_counted_to_ = now;
+    interrupted_ = false;
     const PollOutcome outcome = instance.guest().poll();
     const MonotonicTime after = kernel_.clock().monotonic_now();
     count_cpu(process, after);
@@ -284,6 +285,8 @@ void Worker::run_slice(Process& process, MonotonicTime now) {
         case PollOutcome::Yielded:
             if (instance.owes_room()) {
                 ready_.blocked(process, after);
+            } else if (interrupted_) {
+                ready_.interrupted(process, after);
             } else {
                 ready_.yielded(process, after);
             }

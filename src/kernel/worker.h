@@ -134,6 +134,7 @@ private:
     std::list<std::unique_ptr<CallAt>> calls_;
     ReadyQueues ready_;
     MonotonicTime cpu_counted_to_{};  ///< Of the slice that runs.
+    bool interrupted_ = false;        ///< The slice that runs ends because something waits for this worker itself.
     std::shared_ptr<const TableSnapshot> table_;
     std::uint64_t table_generation_ = 0;
 };

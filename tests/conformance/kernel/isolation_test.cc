@@ -99,6 +99,23 @@ TEST_F(VirtualIsolation, CK156_OfManyComputingComponentsEachRunsAgainWithinItsSh
     EXPECT_LE(longest_pause("left"), (kComputing + 1) * kMillisecond);
 }
 
+/// A timer of somebody else that was due at a tick sent the pair behind all that compute, because
+/// the worker ended its slice to look after the timer.
+TEST_F(VirtualIsolation, CK156_AComponentInterruptedForATimerKeepsItsTurn) {
+    start({"left", "right", "ping", "pong", "computing0", "computing1"});
+    tell("left", "report none\nrepeat 0\nreceive\nprint 2 x\nsend {right} body=ball\nend");
+    tell("right", "report none\nrepeat 0\nreceive\nprint 2 x\nsend {left} body=ball\nend");
+    tell("pong", "echo");
+    post("ping", kAsksEvery5Ms);
+    post("right", "");
+    post("computing0", kComputes);
+    post("computing1", kComputes);
+    go();
+    EXPECT_GE(prints("ping"), 80U);
+    // Four fifths of the time are theirs, a tenth of a millisecond for each print.
+    EXPECT_GE(prints("left") + prints("right"), 3500U);
+}
+
 TEST_F(VirtualIsolation, CK96_ARestartLoopTakesNoMoreThanOneThatComputes) {
     start({"ping", "pong"});
     tell("pong", "echo");
