@@ -194,22 +194,30 @@ void save(Command& command) {
         standard_set_state(&bytes);
 }
 
+template <typename Call>
+void repeat(std::uint64_t count, Call call) {
+    for (std::uint64_t i = 0; i < count; ++i)
+        call();
+}
+
 /// The Request that is answered has no blob.
 void call(const Command& command) {
-    guest_string_t letter = text("x");
-    for (std::uint64_t i = 0; i < command.count; ++i) {
-        if (command.name == "has-blob") {
-            (void)standard_has_blob();
-        } else if (command.name == "get-blob") {
+    if (command.name == "has-blob") {
+        repeat(command.count, [] { (void)standard_has_blob(); });
+    } else if (command.name == "get-blob") {
+        repeat(command.count, [] {
             standard_lazy_load_blob_t none;
             (void)standard_get_blob(&none);
-        } else if (command.name == "our") {
+        });
+    } else if (command.name == "our") {
+        repeat(command.count, [] {
             standard_address_t our;
             standard_our(&our);
             standard_address_free(&our);
-        } else {
-            standard_print_to_terminal(3, &letter);
-        }
+        });
+    } else {
+        guest_string_t letter = text("x");
+        repeat(command.count, [&] { standard_print_to_terminal(3, &letter); });
     }
 }
 
