@@ -37,8 +37,13 @@ public:
     /// Thread: any; `again` on any thread.
     virtual void when_room(AppenderId appender, std::size_t bytes, std::function<void()> again) = 0;
 
+    /// Less than the reserve is free on disk: who can answer with an error does, others wait with `when_room` (K-247).
+    /// Thread: any.
+    virtual bool no_space() const = 0;
+
     /// As `append`, for an entry above `inline_bytes_max()`: its bytes are synced beside the log first, then the entry
-    /// is appended and `done` is called (on any thread) with its number (K-268).
+    /// is appended and `done` is called (on any thread) with its number (K-268). Without space it waits before anything is
+    /// written. Errors: Overloaded (the disk cannot hold it), Cancelled, Io.
     virtual void append_large(AppenderId appender, Entry entry, AppendDone done) = 0;
     virtual std::size_t inline_bytes_max() const = 0;
 

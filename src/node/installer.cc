@@ -105,6 +105,9 @@ Result<SequenceNumber> Installer::kill_all(const std::vector<ProcessId>& process
 
 Result<Seen<StartedPackage>> Installer::install(const std::string& directory) {
     const std::lock_guard only(one_at_a_time_);
+    if (log_.status().no_space) {  // K-247
+        return Error(ErrorCode::Overloaded, "the disk has less than reserve_bytes free; make room and try again");
+    }
     ASSIGN_OR_RETURN(packages::InstallPlan plan, packages::read_package(files_, directory, kernel_.own_node()));
     for (const std::string& warning : plan.warnings) {
         node_log_.warn("package_warning", LogField("package", to_string(plan.metadata.id)), LogField("text", warning));

@@ -43,7 +43,7 @@ public:
     static Result<void> bind_installed(packages::CodeStore& store, EntryLog& log);
 
     /// Checks everything first (files, manifest, every component), then replaces what is installed under the same id and
-    /// starts its processes. On error nothing has changed. The answer depends on the returned number.
+    /// starts its processes. Errors: Overloaded without space. On error nothing has changed. The answer depends on the returned number.
     Result<Seen<StartedPackage>> install(const std::string& directory);
 
     /// Ends the package's processes and forgets it; their saved states stay (K-180). Errors: NotFound.

@@ -8,6 +8,9 @@ namespace {
 /// Keys read at once when a whole family is listed.
 constexpr std::size_t kListPage = 1024;
 
+/// How often bytes that found no space are written again once there is space (K-247).
+constexpr int kStageAttemptsMax = 3;
+
 }  // namespace
 
 std::optional<SequenceNumber> JournalAdapter::append(kernel::AppenderId appender, Entry& entry) {
@@ -23,14 +26,26 @@ void JournalAdapter::when_room(kernel::AppenderId appender, std::size_t bytes, s
 }
 
 void JournalAdapter::append_large(kernel::AppenderId appender, Entry entry, AppendDone done) {
-    auto kept = std::make_shared<Entry>(std::move(entry));
-    blocking_.submit([this, appender, kept, done = std::move(done)] {
-        auto staged = log_.stage(std::move(*kept));
-        if (!staged) {
+    stage(appender, entry, kStageAttemptsMax, std::move(done));
+}
+
+void JournalAdapter::stage(kernel::AppenderId appender, const Entry& entry, int attempts_left, AppendDone done) {
+    const auto once_there_is_space = [this, appender, entry, done](int attempts) {
+        log_.when_room(appender, kEntryOverheadBytes, [=, this] { stage(appender, entry, attempts, done); });
+    };
+    if (no_space()) {
+        once_there_is_space(attempts_left);
+        return;
+    }
+    blocking_.submit([=, this] {
+        auto staged = log_.stage(Entry(entry));
+        if (staged) {
+            append_staged(appender, std::make_shared<StagedEntry>(std::move(*staged)), done);
+        } else if (staged.error().code() == ErrorCode::Overloaded && attempts_left > 1) {
+            once_there_is_space(attempts_left - 1);
+        } else {
             done(std::move(staged).error());
-            return;
         }
-        append_staged(appender, std::make_shared<StagedEntry>(std::move(*staged)), done);
     });
 }
 

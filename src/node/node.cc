@@ -584,7 +584,9 @@ void Node::write_state(const ProcessId& id, std::optional<SharedBytes> bytes, Do
     parts_->pool->submit([this, id, size, entry = std::move(entry), done]() mutable {
         EntryLog& log = parts_->storage->log();
         Appended appended;
-        if (log.needs_staging(entry)) {
+        if (log.status().no_space) {
+            appended.outcome = Appended::Outcome::NoSpace;  // Nothing is staged either.
+        } else if (log.needs_staging(entry)) {
             auto staged = log.stage(std::move(entry));
             if (!staged) {
                 done(std::move(staged).error());

@@ -94,16 +94,18 @@ int run_in_foreground(const RunOptions& options) {
     OutputWriter output(STDOUT_FILENO, kOutputBytesMax);
     const TestHooks hooks = read_test_hooks();
     std::atomic<bool> slow{false};
-    const std::unique_ptr<Files> slow_files = with_disk_delay(*files, hooks.disk_delay, slow);
+    const std::unique_ptr<Files> hooked_files = with_test_hooks(*files, hooks, slow);
     if (hooks.any()) {
         console->write(LogLevel::Warn, "test_hooks_set cure=\"unset the variables PERDURE_TEST_…: this node may lose data\"");
     }
     make_parents(*files, options.settings.values.home);
-    Files& disk = hooks.disk_delay.count() != 0 ? *slow_files : *files;
+    Files& disk = hooks.any() ? *hooked_files : *files;
     NodeWorld world{clock, disk, *console, hooks.faults, [](int status, const std::string& why) {
                         if (status != 0) {
-                            print_error(Error(ErrorCode::Io, why));
-                            _exit(status);  // What is on disk is unknown: nothing more may happen (K-247).
+                            // What is on disk is unknown: nothing more may happen (K-247), not even an end of log lines.
+                            print_error(Error(ErrorCode::Io, why + "; the node ends at once; check the disk, then start "
+                                                                   "again: it recovers from its log"));
+                            _exit(status);
                         }
                         kill(getpid(), SIGTERM);
                     },

@@ -27,7 +27,7 @@ bool ModelJournal::has_room(const Inside& inside, kernel::AppenderId appender, s
     }
     const auto own = inside.pending_of.find(appender);
     const std::size_t own_bytes = own == inside.pending_of.end() ? 0 : own->second;
-    return !inside.no_room && own_bytes + bytes <= inside.process_bytes_max &&
+    return !inside.no_room && !inside.no_space && own_bytes + bytes <= inside.process_bytes_max &&
            inside.pending + bytes <= inside.bytes_max;
 }
 
@@ -58,11 +58,16 @@ void ModelJournal::crash() {
     inside->pending = 0;
     inside->held = false;
     inside->no_room = false;
+    inside->no_space = false;
     inside->failure.clear();
 }
 
 void ModelJournal::make_room() {
-    inside_.lock()->no_room = false;
+    {
+        auto inside = inside_.lock();
+        inside->no_room = false;
+        inside->no_space = false;
+    }
     wake_waiting();
 }
 

@@ -28,6 +28,8 @@ public:
     /// Appends of guests find no room until `make_room`.
     void take_room_away() { inside_.lock()->no_room = true; }
     void make_room();
+    /// As on a full disk (K-247); `make_room` ends it too.
+    void take_space_away() { inside_.lock()->no_space = true; }
     /// Bounds of what is appended and not yet on disk: of one appender, and of all (K-268). The kernel's is always taken.
     void set_bounds(std::size_t process_bytes_max, std::size_t bytes_max);
     /// Reads and large appends fail with this text; empty: they work.
@@ -43,6 +45,7 @@ public:
     std::optional<SequenceNumber> append(kernel::AppenderId appender, Entry& entry) override;
     void when_room(kernel::AppenderId appender, std::size_t bytes, std::function<void()> again) override;
     void append_large(kernel::AppenderId appender, Entry entry, AppendDone done) override;
+    bool no_space() const override { return inside_.lock()->no_space; }
     std::size_t inline_bytes_max() const override { return 4 << 20; }
     std::optional<Seen<StoredValue>> read_pending(Family family, const SharedBytes& key) override;
     void read(Family family, SharedBytes key, ReadDone done) override;
@@ -70,6 +73,7 @@ private:
         std::string failure;
         bool held = false;
         bool no_room = false;
+        bool no_space = false;
     };
     static SequenceNumber take(Inside& inside, kernel::AppenderId appender, const Entry& entry);
     static bool has_room(const Inside& inside, kernel::AppenderId appender, std::size_t bytes);

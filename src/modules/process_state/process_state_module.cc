@@ -119,6 +119,10 @@ void ProcessStateModule::change(const std::string& sender, const StateRequest& r
                         {}, {}});
         return;
     }
+    if (journal_.no_space()) {
+        refuse_for_space(sender, request);
+        return;
+    }
     Entry entry{EntryKind::Module, {}};
     entry.changes.push_back({Family::ProcessState, process_key(process), std::move(value)});
     if (entry.size() <= journal_.inline_bytes_max()) {
@@ -134,9 +138,20 @@ void ProcessStateModule::change(const std::string& sender, const StateRequest& r
     });
 }
 
+void ProcessStateModule::refuse_for_space(const std::string& sender, const StateRequest& request) {
+    const char* action = std::holds_alternative<state_request::SetState>(request) ? "SetState" : "DeleteState";
+    finish(sender, {encode_state_error(state_error::StoreFailure{
+                        action, "the disk has less than reserve_bytes free; make room and try again"}),
+                    {}, {}});
+}
+
 void ProcessStateModule::try_change(const std::string& sender, const StateRequest& request, Entry entry) {
     if (const auto number = journal_.append(kAppender, entry)) {
         finish(sender, {encode_state_success(request), {}, *number});
+        return;
+    }
+    if (journal_.no_space()) {
+        refuse_for_space(sender, request);
         return;
     }
     // No room: the request stays at the head of its sender's queue (K-268).

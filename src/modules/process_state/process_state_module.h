@@ -37,6 +37,8 @@ private:
     void get(const std::string& sender, const StateRequest& request, const ProcessId& process);
     void change(const std::string& sender, const StateRequest& request, const ProcessId& process,
                 std::optional<SharedBytes> value);
+    /// K-247: who can answer with an error does.
+    void refuse_for_space(const std::string& sender, const StateRequest& request);
     void try_change(const std::string& sender, const StateRequest& request, Entry entry);
 
     kernel::ModuleServices& services_;

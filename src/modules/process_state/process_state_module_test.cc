@@ -190,6 +190,21 @@ TEST_P(StateModule, WithoutRoomARequestStaysAtTheHeadOfItsSendersQueueAndOthersA
                 ElementsAre("\"SetState\" none", "\"GetState\" new (application/octet-stream)"));
 }
 
+TEST_P(StateModule, CK147_WithoutSpaceChangesAreAnsweredWithAnErrorAndReadsAreServed) {
+    saved("a", "old");
+    world.journal().take_space_away();
+    constexpr std::string_view kWhy = "the disk has less than reserve_bytes free";
+    EXPECT_THAT(ask_tool(R"({"SetState":"a:test:os"})", blob("new")), HasSubstr(kWhy));
+    EXPECT_THAT(ask_tool(R"({"SetState":"a:test:os"})", blob(std::string(5 << 20, 'x'))),
+                HasSubstr(kWhy));
+    EXPECT_THAT(ask_tool(R"({"DeleteState":"a:test:os"})"), HasSubstr(kWhy));
+    EXPECT_EQ(ask_tool(R"({"GetState":"a:test:os"})"), "\"GetState\"");
+    EXPECT_EQ(stored_state("a"), "old");
+    world.journal().make_room();
+    EXPECT_EQ(ask_tool(R"({"SetState":"a:test:os"})", blob("new")), "\"SetState\"");
+    EXPECT_EQ(stored_state("a"), "new");
+}
+
 TEST_P(StateModule, SuccessIsSilentWhenNobodyExpectsAnAnswer) {
     send_all(kTool, {not_expecting(request(R"({"SetState":"a:test:os"})", blob("x")))});
     EXPECT_EQ(stored_state("a"), "x");
