@@ -8,6 +8,7 @@
 full_parts() {
     if ls tests/crash/*_test.cc >/dev/null 2>&1; then echo crash; fi
     if ls tests/functional/*kill*_test.cc >/dev/null 2>&1; then echo kills; fi
+    if ls tests/functional/*flip*_test.cc >/dev/null 2>&1; then echo flips; fi
     if [ -n "$(list_fuzz_targets)" ]; then echo fuzz; fi
     if [ -x scripts/build_guests ]; then echo guests; fi
     echo tsan
@@ -22,6 +23,7 @@ tree_hash() {
 
 full_crash() { build_release && test_crash 30000; }
 full_kills() { build_release && PERDURE_KILLS=200 run_ctest release -R kill; }
+full_flips() { build_release && PERDURE_FLIPS=1000000 run_ctest release -R bit_flip; }
 full_soak() { build_release && run_ctest release -L soak; }
 
 full_fuzz() {

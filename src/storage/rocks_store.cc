@@ -1,6 +1,7 @@
 #include "storage/rocks_store.h"
 
 #include <rocksdb/db.h>
+#include <rocksdb/sst_file_reader.h>
 #include <rocksdb/write_batch.h>
 
 #include <algorithm>
@@ -36,6 +37,27 @@ Error error_of(const rocksdb::Status& status) {
 Result<StoreValue> value_of(Family family, ByteView key, const rocksdb::Slice& stored) {
     ASSIGN_OR_RETURN(const ParsedRecord record, parse_record(family, key, view_of(stored)));
     return StoreValue{record.format, SharedBytes(record.bytes)};
+}
+
+/// Which table file of the store at `path` is damaged, and how: of some damage RocksDB says only
+/// which MANIFEST names the file.
+std::optional<std::string> find_damaged_table(Files& files, const std::string& path,
+                                              const rocksdb::Options& options) {
+    const auto names = files.list(path);
+    for (const std::string& name : names ? *names : std::vector<std::string>()) {
+        if (!name.ends_with(".sst")) {
+            continue;
+        }
+        rocksdb::SstFileReader table(options);
+        rocksdb::Status status = table.Open(path + "/" + name);
+        if (status.ok()) {
+            status = table.VerifyChecksum();
+        }
+        if (!status.ok()) {
+            return path + "/" + name + ": " + status.ToString();
+        }
+    }
+    return {};
 }
 
 class RocksCursor final : public StoreCursor {
@@ -147,7 +169,10 @@ Result<std::unique_ptr<RocksStore>> RocksStore::open(Options options, Files& fil
     inside->db.reset(db);
     if (!status.ok()) {
         inside->env->wait_until_idle();
-        return error_of(status);
+        const auto table = status.IsCorruption() ? find_damaged_table(files, options.path,
+                                                                      {db_options, family_options})
+                                                 : std::nullopt;
+        return table ? Error(ErrorCode::Corrupt, *table) : error_of(status);
     }
     for (std::size_t i = 1; i < inside->handles.size(); ++i) {
         const auto family = static_cast<Family>(i - 1);

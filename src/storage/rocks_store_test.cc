@@ -136,6 +136,31 @@ TEST_F(RocksStoreTest, ReadOnlyChangesNothing) {
     EXPECT_EQ(files_.image_after(Crash::Kept, 0), before);
 }
 
+// A bit flipped in the names of a table's properties was reported as damage of the MANIFEST.
+TEST_F(RocksStoreTest, DamageThatKeepsAStoreFromOpeningNamesTheTableFile) {
+    auto store = open(files_, true);
+    ASSERT_EQ(put(*store, "a", "1").kind, WriteOutcome::Kind::Done);
+    ASSERT_EQ(store->flush().kind, WriteOutcome::Kind::Done);
+    store.reset();
+    const DiskImage image = files_.image_after(Crash::Kept, 0);
+    int refused = 0;
+    for (const auto& [path, content] : image.files) {
+        for (std::size_t at = 0; path.ends_with(".sst") && at < content.bytes->size(); at += 7) {
+            Bytes flipped = *content.bytes;
+            flipped[at] ^= 1;
+            DiskImage damaged = image;
+            damaged.put(path, flipped);
+            SimulatedFiles files(damaged);
+            if (const auto opened = try_open(files); !opened) {
+                ++refused;
+                EXPECT_NE(opened.error().message().find(path), std::string::npos)
+                    << "byte " << at << ": " << opened.error().message();
+            }
+        }
+    }
+    EXPECT_GT(refused, 10);
+}
+
 TEST_F(RocksStoreTest, AMissingStoreIsNotMadeUnlessAsked) {
     EXPECT_FALSE(try_open(files_));
 }
