@@ -3,7 +3,9 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <climits>
 #include <utility>
 
 #include "node/thread_name.h"
@@ -62,7 +64,9 @@ bool OutputWriter::write_all(const std::string& text) {
             }
             continue;
         }
-        const ssize_t count = ::write(descriptor_, text.data() + written, text.size() - written);
+        // A pipe that is ready takes this much at once; more of it would wait for a reader and could not be stopped.
+        const std::size_t size = std::min<std::size_t>(text.size() - written, PIPE_BUF);
+        const ssize_t count = ::write(descriptor_, text.data() + written, size);
         if (count < 0 && errno != EINTR && errno != EAGAIN) {
             return false;
         }

@@ -4,8 +4,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <random>
 
 #include "command_line.h"
 #include "node_process.h"
@@ -262,6 +264,93 @@ TEST_F(Disk, CK147_ASyncThatFailsWhileTheNodeStartsEndsItToo) {
     }
     disk("");
     start_and_check_recovered(shown);
+}
+
+bool contains(const std::vector<std::string>& lines, std::string_view part) {
+    return std::any_of(lines.begin(), lines.end(), [part](const std::string& line) {
+        return line.find(part) != std::string::npos;
+    });
+}
+
+/// When the node is killed hard, after the command `kill` was begun.
+enum class CrashAt : std::uint8_t { SyncHeld, AnyMoment, AnyMomentToo, Answered };
+
+TEST(KillUnderLoad, CK169_WheneverTheAnswerWasPrintedTheProcessIsGoneAndItsOutputsHadLeft) {
+    constexpr int kRounds = 16;
+    const TemporaryDirectory directory;
+    const auto rules = [&](std::string_view words) {
+        write_file(directory / "rules.new", words);
+        std::filesystem::rename(directory / "rules.new", directory / "rules");
+    };
+    std::vector<PackagedProcess> processes;
+    for (const char* name : {"load-1", "load-2"}) {
+        processes.push_back({.name = name, .fixture = "set-state-loop", .on_exit = "\"Restart\""});
+    }
+    for (int round = 0; round < kRounds; ++round) {
+        processes.push_back({.name = "victim-" + std::to_string(round),
+                             .fixture = "script",
+                             .on_exit = "\"Restart\""});
+    }
+    std::vector<std::string> packages{make_package(directory.path(), "disk", processes)};
+    std::mt19937 random(5);
+    const auto any_moment = [&] {
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % 20'000));
+    };
+    int answered = 0;
+    std::vector<std::string> gone;
+    for (int round = 0; round < kRounds; ++round) {
+        SCOPED_TRACE(round);
+        const std::string victim = script("victim-" + std::to_string(round));
+        const std::string last_words = "last-words-" + std::to_string(round);
+        const auto crash_at = static_cast<CrashAt>(round % 4);
+        rules("");
+        NodeProcess node({.home = directory / "home",
+                          .arguments = packages,
+                          .environment = {{"PERDURE_TEST_DISK_FILE", directory / "rules"}}});
+        packages.clear();
+        ASSERT_TRUE(node.wait_for_line("saved: ")) << node.errors();
+        ASSERT_TRUE(eventually([&] { return row_of(node, victim).has_value(); }));
+        for (const std::string& killed : gone) {
+            EXPECT_FALSE(row_of(node, killed)) << killed;
+        }
+        rules("hold-syncs\n");
+        const Ended told = node.command(
+            {"send", victim, "report none\nset-state x\nprint 0 " + last_words + "\nsleep 600000",
+             "--no-wait"});
+        EXPECT_EQ(told.status, 0) << told.err;
+        ASSERT_TRUE(
+            eventually([&] { return text_of(*row_of(node, victim), "phase") == "waiting-sleep"; }));
+        RunningProgram kill({"kill", victim, "--home", node.home()});
+        if (crash_at == CrashAt::SyncHeld) {
+            any_moment();
+            node.kill_hard();
+            EXPECT_EQ(kill.wait(), 1);
+            EXPECT_FALSE(contains(node.lines(), last_words));
+        } else {
+            any_moment();
+            rules("");
+            if (crash_at == CrashAt::Answered) {
+                EXPECT_EQ(kill.wait(), 0) << kill.errors();
+            } else {
+                any_moment();
+            }
+            node.kill_hard();
+        }
+        if (kill.wait() == 0) {
+            ++answered;
+            gone.push_back(victim);
+            EXPECT_TRUE(contains(node.lines(), last_words));
+        } else {
+            EXPECT_TRUE(kill.lines().empty()) << kill.lines().front();
+        }
+    }
+    EXPECT_GE(answered, kRounds / 4);
+    EXPECT_LE(answered, kRounds - kRounds / 4);
+    NodeProcess node({.home = directory / "home"});
+    ASSERT_TRUE(node.wait_for_line("saved: "));
+    for (const std::string& killed : gone) {
+        EXPECT_FALSE(row_of(node, killed)) << killed;
+    }
 }
 
 }  // namespace

@@ -1,5 +1,5 @@
-/// Timeouts, send errors and awaiting (kernel specification, 10). Computing guests run beside a clock
-/// that goes on by itself, see `KernelWorld::compute`.
+/// Timeouts, send errors and awaiting (kernel specification, 10). Computing guests run beside a
+/// clock that goes on by itself, see `KernelWorld::compute`.
 
 #include "scripted_components.h"
 
@@ -116,6 +116,37 @@ TEST_P(ComponentSendErrors, CK53_AGuestOfTheOldestVersionGetsSendErrorsInItsOwnS
     EXPECT_THAT(of("a"), ElementsAre("2 response source=b inherit=0 body=r", "2 done"));
 }
 
+TEST_P(ComponentSendErrors, CK53_WhatIsSentAgainAfterASendErrorArrivesAsIn0_8) {
+    const std::pair<const char*, const char*> kComponentsAndTargets[] = {
+        {"script-kinode-0-8", " target=b"}, {"script-kinode-0-7", ""}};
+    for (const auto& [component, target] : kComponentsAndTargets) {
+        SCOPED_TRACE(component);
+        add("a", component);
+        add("b");
+        connect();
+        tell("a",
+             "receive\nsend {b} expect=1 body=x blob=data context=c1\nreceive\nresend\n"
+             "respond body=late\nrespond body=again");
+        tell("b",
+             "send {a} expect=20 body=ask\nreceive\nsleep 1500\nreceive\nget-blob\n"
+             "respond body=r\nreceive");
+        advance(30 * kSecond);
+        // The Request reaches its target again, and is answered; the Response reaches the Request
+        // that A was handling when it sent, and is heard once.
+        EXPECT_THAT(of("a"),
+                    ElementsAre("1 request source=b expects=20 inherit=0 body=ask",
+                                "3 error kind=timeout" + std::string(target) +
+                                    " of=request expects=1 inherit=0 body=x blob=data context=c1",
+                                "6 done", "0 idle response source=b inherit=0 body=r"));
+        EXPECT_THAT(of("b"), ElementsAre("2 request source=a expects=1 inherit=0 body=x",
+                                         "4 request source=a expects=1 inherit=0 body=x",
+                                         "5 get-blob blob=data",
+                                         "7 response source=a inherit=0 body=late", "7 done"));
+        ASSERT_TRUE(world.kill(id_of("a")));
+        ASSERT_TRUE(world.kill(id_of("b")));
+    }
+}
+
 TEST_P(ComponentSendErrors, CK54_AfterASendErrorThereIsNoCurrentBlob) {
     start({"a", "b"});
     tell("b", "receive");
@@ -156,27 +187,35 @@ TEST_P(ComponentAwaiting, CK55_WhatArrivesDuringAnAwaitIsReceivedAfterItInOrder)
 TEST_P(ComponentAwaiting, CK56_ALongQueueChangesNothingOfAnAwait) {
     start({"a", "b", "c"});
     tell("b", "echo");
+    // Median time of a batch of awaits while `queued` messages of C wait.
     const auto time_of_awaits = [&](std::uint64_t queued) {
-        tell("a", "receive\nreport none\nrepeat 1000\nawait {b} expect=5 body=q\nend\n"
-                  "report program\nawait {b} expect=5 body=q\nreceive-numbers " +
-                      std::to_string(queued));
-        // The first Request only makes a wait, so that the rest is queued before the awaits.
-        post("c", "send {a} body=go\nrepeat " + std::to_string(queued) +
-                      "\nsend {a} body=%i\nend");
-        const auto begin = std::chrono::steady_clock::now();
-        settle();
-        const auto time = std::chrono::steady_clock::now() - begin;
-        EXPECT_THAT(of("a"),
-                    ElementsAre("1 request source=c inherit=0 body=go",
-                                "7 response source=b inherit=1 body=q",
-                                "8 numbers first=1 last=" + std::to_string(queued) +
-                                    " gaps=0 others=0",
-                                "8 done"));
-        return time;
+        constexpr int kBatches = 9;
+        post("a",
+             "report none\nrepeat 9\nsleep 1000\nrepeat 100\nawait {b} expect=5 body=q\nend\nend\n"
+             "report program\nsleep 1000\nawait {b} expect=5 body=q\nreceive-numbers " +
+                 std::to_string(queued));
+        tell("c", "repeat " + std::to_string(queued) + "\nsend {a} body=%i\nend");
+        EXPECT_EQ(world.status(id_of("a"))->mailbox_messages, queued);
+        std::vector<std::chrono::steady_clock::duration> times;
+        for (int batch = 0; batch < kBatches; ++batch) {
+            const auto begin = std::chrono::steady_clock::now();
+            advance(kSecond);
+            times.push_back(std::chrono::steady_clock::now() - begin);
+            EXPECT_EQ(world.status(id_of("a"))->mailbox_messages, queued);
+        }
+        advance(kSecond);
+        EXPECT_THAT(of("a"), ElementsAre("10 response source=b inherit=1 body=q",
+                                         "11 numbers first=1 last=" + std::to_string(queued) +
+                                             " gaps=0 others=0",
+                                         "11 done"));
+        std::nth_element(times.begin(), times.begin() + kBatches / 2, times.end());
+        return times[kBatches / 2];
     };
     time_of_awaits(10);
-    // That every await looked at the queue would take far longer than sending and receiving it.
-    EXPECT_LT(time_of_awaits(90'000), std::chrono::minutes(1));
+    const auto with_ten = time_of_awaits(10);
+    const auto with_all = time_of_awaits(90'000);
+    // The figure, 1.5, belongs to a bench; here ten times that.
+    EXPECT_LT(with_all, 15 * with_ten);
 }
 
 TEST_P(ComponentAwaiting, CK57_AnAwaitEndsWithTimeoutAtTheDeadline) {
@@ -235,10 +274,23 @@ TEST_P(ComponentAwaiting, CK61_MessagesOfOneSenderArriveInOrder) {
 
 TEST_P(ComponentAwaiting, CK62_AnEffectNeverOvertakesItsCause) {
     constexpr std::size_t kTimes = 10'000;
-    start({"a", "b", "c"});
+    start({"a", "b", "c", "flooder", "flooded", "asker", "answerer"});
     tell("b", "report none\nrepeat 10000\nreceive\nsend {c} body=%m\nend");
     tell("c", "receive 20000");
+    // The load: a flood, a conversation and a computation on the same workers, all the while.
+    tell("flooded", "receive-numbers 20000");
+    tell("answerer", "echo 5000");
+    add("computer");
+    post("flooder", "repeat 20000\nsend {flooded} body=%i\nend");
+    post("asker",
+         "report none\nrepeat 5000\nawait {answerer} expect=60 body=q\nend\nreport program\nnote "
+         "answered");
+    post("computer", "repeat 1000\ncompute 1000\nend");
     tell("a", "repeat 10000\nsend {c} body=%i\nsend {b} body=%i\nend");
+    EXPECT_THAT(of("flooded"),
+                ElementsAre("1 numbers first=1 last=20000 gaps=0 others=0", "1 done"));
+    EXPECT_THAT(of("asker"), ElementsAre("6 note answered", "6 done"));
+    EXPECT_EQ(of("computer").size(), 1001U);
     std::size_t from_a = 0;
     std::size_t from_b = 0;
     for (const std::string& line : of("c")) {
@@ -276,11 +328,12 @@ TEST_P(ComponentCapabilities, CK67_AnswersNeedNoRightAndRequestsTheOtherWayDo) {
     EXPECT_THAT(of("a"), ElementsAre("2 response source=b inherit=0 body=r", "2 done"));
     EXPECT_THAT(
         of("b"),
-        ElementsAre(_,
-                    AllOf(StartsWith("4 error kind=timeout target=a of=request expects=30 inherit=0 "
-                                     "body=back cap="),
-                          HasSubstr("denied"), HasSubstr("messaging")),
-                    "4 done"));
+        ElementsAre(
+            _,
+            AllOf(StartsWith("4 error kind=timeout target=a of=request expects=30 inherit=0 "
+                             "body=back cap="),
+                  HasSubstr("denied"), HasSubstr("messaging")),
+            "4 done"));
     EXPECT_THAT(of("a"), IsEmpty());
 }
 

@@ -10,8 +10,13 @@ class ComponentVersions : public OnWorkers {};
 INSTANTIATE_TEST_SUITE_P(Workers, ComponentVersions, worker_counts(), worker_name);
 
 constexpr const char* kEchoes[] = {
-    "echo",           "echo-kinode-0-7",      "echo-kinode-0-8",      "echo-hyperware-1-0",
-    "echo-rust-kinode-0-8", "echo-rust-kinode-1-0", "echo-rust-hyperware-1-0",
+    "echo",
+    "echo-kinode-0-7",
+    "echo-kinode-0-8",
+    "echo-hyperware-1-0",
+    "echo-rust-kinode-0-8",
+    "echo-rust-kinode-1-0",
+    "echo-rust-hyperware-1-0",
 };
 
 TEST_P(ComponentVersions, CK138_E2_E3_EveryVersionRunsWhateverTheManifestSays) {
@@ -52,10 +57,9 @@ TEST_P(ComponentVersions, CK138_ProcessesOfAllVersionsTalkToEachOther) {
             tell(answerer, "receive\nget-blob\nrespond body=r metadata=n blob=back");
             tell(asker, "send {" + std::string(answerer) +
                             "} expect=5 body=q metadata=m blob=data context=c\nreceive\nget-blob");
-            EXPECT_THAT(of(answerer),
-                        ElementsAre("1 request source=" + std::string(asker) +
-                                        " expects=5 inherit=0 body=q metadata=m",
-                                    "2 get-blob blob=data", "3 done"));
+            EXPECT_THAT(of(answerer), ElementsAre("1 request source=" + std::string(asker) +
+                                                      " expects=5 inherit=0 body=q metadata=m",
+                                                  "2 get-blob blob=data", "3 done"));
             EXPECT_THAT(of(asker), ElementsAre("2 response source=" + std::string(answerer) +
                                                    " inherit=0 body=r metadata=n context=c",
                                                "3 get-blob blob=back", "3 done"));
@@ -95,10 +99,41 @@ TEST_P(ComponentVersions, E3_TheVersionInForceIsTheOneThatIsImported) {
     EXPECT_THAT(interfaces("script"), ElementsAre("kinode:process/standard@1.0.0"));
     EXPECT_THAT(interfaces("script-kinode-0-8"), ElementsAre("kinode:process/standard@0.8.0"));
     EXPECT_THAT(interfaces("script-kinode-0-7"), ElementsAre("kinode:process/standard@0.7.0"));
-    EXPECT_THAT(interfaces("echo-hyperware-1-0"),
-                ElementsAre("hyperware:process/standard@1.0.0"));
+    EXPECT_THAT(interfaces("echo-hyperware-1-0"), ElementsAre("hyperware:process/standard@1.0.0"));
     EXPECT_EQ(interfaces("text-all-versions").size(), 4U);
     EXPECT_THAT(interfaces("text-nothing"), IsEmpty());
+}
+
+// Of 0.7 there are two texts: the tagged one has no `drop-capabilities`, a later one has it.
+TEST_P(ComponentVersions, CK138_ComponentsOfBothTextsOf0_7RunAndTalk) {
+    const auto imports = [](std::string_view component, std::string_view function) {
+        return fixture(component).find(function) != std::string::npos;
+    };
+    ASSERT_FALSE(imports("echo-kinode-0-7", "drop-capabilities"));
+    ASSERT_TRUE(imports("script-kinode-0-7", "drop-capabilities"));
+    add("new");
+    for (const std::optional<std::uint32_t> wit_version :
+         {std::optional<std::uint32_t>(), std::optional<std::uint32_t>(0),
+          std::optional<std::uint32_t>(1), std::optional<std::uint32_t>(7)}) {
+        Guest guest;
+        guest.wit_version = wit_version;
+        add("tagged", "echo-kinode-0-7", guest);
+        add("later", "script-kinode-0-7", guest);
+        connect();
+        tell("later",
+             "echo 1\nsend {tagged} expect=5 body=l metadata=n blob=later\nreceive\n"
+             "get-blob\ndrop-caps cap={tagged}|\"messaging\"");
+        tell("new", "send {later} expect=5 body=q metadata=m blob=data\nreceive\nget-blob");
+        EXPECT_THAT(of("new"), ElementsAre("2 response source=later inherit=1 body=q metadata=m",
+                                           "3 get-blob blob=data", "3 done"));
+        EXPECT_THAT(of("later"), ElementsAre("3 response source=tagged inherit=1 body=l metadata=n",
+                                             "4 get-blob blob=later", "5 done"));
+        EXPECT_FALSE(holds("later", messaging("tagged")));
+        for (const char* name : {"tagged", "later"}) {
+            EXPECT_EQ(crashes(name), 0U) << name;
+            ASSERT_TRUE(world.kill(id_of(name)));
+        }
+    }
 }
 
 class ComponentEnds : public OnWorkers {
