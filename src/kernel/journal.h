@@ -29,7 +29,8 @@ public:
 
     /// Gives `entry` the next number and queues it for the committer; from then on every read sees it.
     /// Returns nothing and leaves `entry` as it was when there is no room for `appender` or no space on disk: then
-    /// `when_room` tells when to try again. The kernel's own entries are always taken.
+    /// `when_room` tells when to try again. The kernel's own entries are always taken, unless the log has failed or
+    /// ended.
     /// Thread: any.
     virtual std::optional<SequenceNumber> append(AppenderId appender, Entry& entry) = 0;
 

@@ -162,6 +162,16 @@ void Kernel::kill(const ProcessId& id, Worker::Revoke revoke, KillDone done) {
         [process, revoke, done = std::move(done)](Worker& worker) { worker.kill(process, revoke, done); });
 }
 
+void Kernel::halt(const ProcessId& id, HaltDone done) {
+    const Ref<Process> process = find(id);
+    if (!process || process->facts.module != nullptr) {
+        done({});
+        return;
+    }
+    workers_[process->facts.worker]->post(
+        [process, done = std::move(done)](Worker& worker) { done(worker.halt(process)); });
+}
+
 void Kernel::restart(const ProcessId& id, KillDone done) {
     const Ref<Process> process = find(id);
     if (!process || process->facts.module != nullptr) {

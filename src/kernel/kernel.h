@@ -85,6 +85,18 @@ struct NewProcess {
     SequenceNumber seen;  ///< What the asker knew: prints about it wait for that.
 };
 
+/// Changes of the table that happen together, in one entry.
+struct Replacement {
+    /// Leave the table, with what they held and what they issued; ids that nobody has are no error. Their guests have
+    /// been halted (`Kernel::halt`).
+    std::vector<ProcessId> ended;
+    SequenceNumber ended_seen;  ///< What those had seen.
+    std::vector<NewProcess> processes;
+    /// For processes that are there afterwards, new ones included; others are passed over.
+    std::vector<std::pair<ProcessId, CapabilityRecord>> grants;
+    Entry change{EntryKind::Initialise, {}};  ///< What else the entry holds: a package's record, for example.
+};
+
 /// One process as `ps` shows it.
 struct ProcessStatus {
     ProcessId id;
@@ -132,8 +144,12 @@ public:
     /// K-127. Errors: InvalidInput (unsafe or reserved id), AlreadyExists. On error nothing has changed. The number is that
     /// of the entry; of a process that is not stored, that of the last entry made for its id (K-265 (5)).
     Result<SequenceNumber> initialise(NewProcess process);
-    /// All of them or none, in one entry together with what `change` holds already (a package's record, for example).
-    Result<SequenceNumber> initialise(std::vector<NewProcess> processes, Entry change);
+    /// All of it or nothing, in one entry; also after a crash. Errors: as `initialise`.
+    Result<SequenceNumber> replace(Replacement replacement);
+    /// Ends the guest of `id` as a kill does, exit requests included, but leaves the process in the table, initialised:
+    /// `replace` takes it out, or `run` starts it again. `done` is called on a worker or before this returns.
+    using HaltDone = std::function<void(Worker::Halted)>;
+    void halt(const ProcessId& id, HaltDone done);
     /// K-130. Errors: NotFound, InvalidInput (a runtime module), AlreadyExists (running). `seen` is what the asker knew.
     Result<void> run(const ProcessId& id, SequenceNumber seen);
     /// K-161. `done` gets the number of the removal, or nothing if there is no such process; it is called on a worker or
@@ -209,7 +225,19 @@ private:
     std::uint32_t place() const;
     ProcessRecord record_of(const Process& process, const OnExit& on_exit) const;
     SequenceNumber append_always(Entry entry);
-    void enter(ProcessTable::Writer& writer, NewProcess process, Entry& change, std::vector<TableEntry>& entries);
+    /// A print that waits until the table is not held any more.
+    struct HeldPrint {
+        std::string text;
+        SequenceNumber seen;
+    };
+    void enter(ProcessTable::Writer& writer, NewProcess process, Entry& change, std::vector<TableEntry>& entries,
+               std::vector<HeldPrint>& prints);
+    /// Takes `id` out of the table; others that lose by it are put into the table and their ids into `losers`.
+    void take_out(ProcessTable::Writer& writer, const ProcessId& id, Entry& change, std::vector<ProcessId>& losers,
+                  std::vector<Ref<Process>>& gone);
+    /// `record` for `holder`, as changed by `entries`, or as it is in the table.
+    void give(const ProcessTable::Writer& writer, const ProcessId& holder, CapabilityRecord record, Entry& change,
+              std::vector<TableEntry>& entries);
     /// The copies of the entries that lose what `issuer` issued; stored ones are erased in `change` (K-118).
     std::vector<TableEntry> revoke_issued(const ProcessTable::Writer& writer, const Address& issuer, Entry& change);
     /// Takes a dormant process out of the store; nothing if there is none of this id.

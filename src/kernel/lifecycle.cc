@@ -52,13 +52,13 @@ std::vector<CapabilityRecord> records_of(const HeldSet& held) {
 }  // namespace
 
 Result<SequenceNumber> Kernel::initialise(NewProcess process) {
-    std::vector<NewProcess> one;
-    one.push_back(std::move(process));
-    return initialise(std::move(one), Entry{EntryKind::Initialise, {}});
+    Replacement one;
+    one.processes.push_back(std::move(process));
+    return replace(std::move(one));
 }
 
-Result<SequenceNumber> Kernel::initialise(std::vector<NewProcess> processes, Entry change) {
-    for (NewProcess& process : processes) {
+Result<SequenceNumber> Kernel::replace(Replacement replacement) {
+    for (NewProcess& process : replacement.processes) {
         if (!is_safe(process.id)) {
             return Error(ErrorCode::InvalidInput, "the process id " + to_string(process.id) +
                                                       " is not safe: names are made of a-z, 0-9 and -");
@@ -71,33 +71,112 @@ Result<SequenceNumber> Kernel::initialise(std::vector<NewProcess> processes, Ent
             request.request.expects_response.reset();  // K-159
         }
     }
-    auto writer = table_.write();
-    std::unordered_set<ProcessId> ids;
-    for (const NewProcess& process : processes) {
-        if (writer.find(process.id) != nullptr || !ids.insert(process.id).second) {
-            return Error(ErrorCode::AlreadyExists, "the process id " + to_string(process.id) + " is taken");
+    std::vector<HeldPrint> prints;
+    std::vector<Ref<Process>> gone;
+    SequenceNumber number;
+    {
+        auto writer = table_.write();
+        std::unordered_set<ProcessId> ids;
+        for (const NewProcess& process : replacement.processes) {
+            const bool leaves = std::find(replacement.ended.begin(), replacement.ended.end(), process.id) !=
+                                replacement.ended.end();
+            if ((!leaves && writer.find(process.id) != nullptr) || !ids.insert(process.id).second) {
+                return Error(ErrorCode::AlreadyExists, "the process id " + to_string(process.id) + " is taken");
+            }
+        }
+        Entry& change = replacement.change;
+        std::vector<ProcessId> losers;
+        for (const ProcessId& id : replacement.ended) {
+            take_out(writer, id, change, losers, gone);
+        }
+        std::vector<TableEntry> entries;
+        for (NewProcess& process : replacement.processes) {
+            enter(writer, std::move(process), change, entries, prints);
+        }
+        for (auto& [holder, record] : replacement.grants) {
+            give(writer, holder, std::move(record), change, entries);
+        }
+        number = std::max(append_always(std::move(change)), replacement.ended_seen);
+        for (const TableEntry& entry : entries) {
+            // Without an entry of its own a process depends on the one that made its id free.
+            if (const auto freed = freed_.find(entry.process->self->address.process); freed != freed_.end()) {
+                number = std::max(number, freed->second);
+            }
+        }
+        for (const ProcessId& id : losers) {
+            if (const TableEntry* found = writer.find(id)) {
+                TableEntry loser = *found;
+                loser.changed = std::max(loser.changed, number);
+                writer.put(std::move(loser));
+            }
+        }
+        for (TableEntry& entry : entries) {
+            entry.changed = std::max(entry.changed, number);
+            writer.put(std::move(entry));
+        }
+        writer.publish(number);
+        for (const ProcessId& id : replacement.ended) {
+            note_freed(id, number);
         }
     }
-    std::vector<TableEntry> entries;
-    for (NewProcess& process : processes) {
-        enter(writer, std::move(process), change, entries);
+    for (HeldPrint& print : prints) {
+        this->print(0, std::move(print.text), print.seen);
     }
-    SequenceNumber number = append_always(std::move(change));
-    for (const TableEntry& entry : entries) {
-        // Without an entry of its own a process depends on the one that made its id free.
-        if (const auto freed = freed_.find(entry.process->self->address.process); freed != freed_.end()) {
-            number = std::max(number, freed->second);
-        }
+    for (const Ref<Process>& process : gone) {
+        population_[process->facts.worker].fetch_sub(1, std::memory_order_relaxed);
+        workers_[process->facts.worker]->post([process](Worker& worker) { worker.shut_down(*process); });
     }
-    for (TableEntry& entry : entries) {
-        entry.changed = std::max(entry.changed, number);
-        writer.put(std::move(entry));
-    }
-    writer.publish(number);
     return number;
 }
 
-void Kernel::enter(ProcessTable::Writer& writer, NewProcess process, Entry& change, std::vector<TableEntry>& entries) {
+void Kernel::take_out(ProcessTable::Writer& writer, const ProcessId& id, Entry& change, std::vector<ProcessId>& losers,
+                      std::vector<Ref<Process>>& gone) {
+    const auto dormant = dormant_.extract(id);
+    const TableEntry* found = writer.find(id);
+    if (dormant) {
+        change.changes.push_back({Family::Processes, process_key(id), std::nullopt});
+        erase_capabilities(change, id, dormant.mapped());
+    } else if (found != nullptr && found->process->facts.module == nullptr) {
+        if (is_durable(*found)) {
+            change.changes.push_back({Family::Processes, process_key(id), std::nullopt});
+            erase_capabilities(change, id, records_of(*found->held));
+        }
+        gone.push_back(found->process);
+        writer.erase(id);
+    } else {
+        return;
+    }
+    for (TableEntry& loser : revoke_issued(writer, {options_.own_node, id}, change)) {
+        losers.push_back(loser.process->self->address.process);
+        writer.put(std::move(loser));
+    }
+}
+
+void Kernel::give(const ProcessTable::Writer& writer, const ProcessId& holder, CapabilityRecord record, Entry& change,
+                  std::vector<TableEntry>& entries) {
+    record.capability.issuer = resolve_our(std::move(record.capability.issuer), options_.own_node);
+    if (!is_safe(record.capability.issuer) || is_mark(record.capability, options_.own_node)) {
+        return;
+    }
+    const auto changed = std::find_if(entries.rbegin(), entries.rend(), [&](const TableEntry& entry) {
+        return entry.process->self->address.process == holder;
+    });
+    const TableEntry* found = changed != entries.rend() ? &*changed : writer.find(holder);
+    if (found == nullptr) {
+        return;
+    }
+    TableEntry entry = *found;
+    std::vector<CapabilityRecord> added;
+    const std::vector<CapabilityRecord> wanted{std::move(record)};
+    entry.held = entry.held->with(wanted, added);
+    if (is_durable(entry)) {
+        put_capabilities(change, holder, added);
+    }
+    entries.push_back(std::move(entry));
+}
+
+void Kernel::enter(ProcessTable::Writer& writer, NewProcess process, Entry& change, std::vector<TableEntry>& entries,
+                   std::vector<HeldPrint>& prints) {
     ProcessFacts facts;
     facts.self = make_ref<const Party>(Address{options_.own_node, process.id});
     facts.worker = place();
@@ -132,9 +211,9 @@ void Kernel::enter(ProcessTable::Writer& writer, NewProcess process, Entry& chan
         if (may_give) {
             wanted.push_back(std::move(record));
         } else {
-            print(0, to_string(process.id) + " does not get " + to_string(capability) + ": " +
-                         to_string(*process.initialiser) + " neither issues it nor holds it",
-                  initialiser != nullptr ? std::max(process.seen, initialiser->changed) : process.seen);  // K-115
+            prints.push_back({to_string(process.id) + " does not get " + to_string(capability) + ": " +
+                                  to_string(*process.initialiser) + " neither issues it nor holds it",
+                              initialiser != nullptr ? std::max(process.seen, initialiser->changed) : process.seen});  // K-115
         }
     }
     std::vector<CapabilityRecord> given;
@@ -166,7 +245,7 @@ SequenceNumber Kernel::append_always(Entry entry) {
     if (entry.changes.empty()) {
         return {};  // Nothing of it outlives the node, so nobody depends on a place in the log.
     }
-    // The kernel's entries are always taken, until a sync has failed: then the node is about to end with its gate shut.
+    // The kernel's entries are always taken, until a sync has failed: what depends on this one never leaves (K-247).
     return parts_.journal.append(kKernelAppender, entry).value_or(kNeverDurable);
 }
 
@@ -210,7 +289,9 @@ SequenceNumber Kernel::remove(Process& process, Worker::Revoke revoke, SequenceN
     const ProcessId& id = process.self->address.process;
     auto writer = table_.write();
     const TableEntry* found = writer.find(id);
-    CHECK(found != nullptr && found->process.get() == &process, "removed a process that is not in the table", id);
+    if (found == nullptr || found->process.get() != &process) {
+        return seen;  // `replace` has taken it out.
+    }
     const TableEntry entry = *found;
     Entry change{EntryKind::Exit, {}};
     if (is_durable(entry)) {

@@ -54,6 +54,12 @@ protected:
 };
 INSTANTIATE_TEST_SUITE_P(Workers, Lifecycle, worker_counts(), worker_name);
 
+Replacement all_of(std::vector<NewProcess> processes) {
+    Replacement replacement;
+    replacement.processes = std::move(processes);
+    return replacement;
+}
+
 TEST_P(Lifecycle, InitialisingRunsNoGuestCodeAndRunningRunsItOnce) {
     add("a", [](mock::Api& api) -> mock::Script {
         const std::string line = "init of " + api.our();
@@ -93,9 +99,8 @@ TEST_P(Lifecycle, AnUnsafeReservedOrTakenIdIsRefusedAndNothingChanges) {
     one.id = {"twice", "test", "os"};
     NewProcess same = one;
     std::vector<NewProcess> both{one, same};
-    EXPECT_EQ(
-        world.kernel().initialise(std::move(both), {EntryKind::Initialise, {}}).error().code(),
-        ErrorCode::AlreadyExists);
+    EXPECT_EQ(world.kernel().replace(all_of(std::move(both))).error().code(),
+              ErrorCode::AlreadyExists);
     EXPECT_FALSE(exists("twice"));
     EXPECT_EQ(world.journal().count(Family::Processes), records);
     EXPECT_EQ(starts("a"), 1U);
@@ -579,14 +584,88 @@ TEST_P(Lifecycle, SeveralProcessesMadeAtOnceAllGiveTheirInitialiserTheirMessagin
         child.initialiser = parse_process_id("parent:test:os").value();
         children.push_back(std::move(child));
     }
-    ASSERT_TRUE(
-        world.kernel().initialise(std::move(children), {EntryKind::Initialise, {}}).has_value());
+    ASSERT_TRUE(world.kernel().replace(all_of(std::move(children))).has_value());
     EXPECT_TRUE(holds("parent", messaging("left")));
     EXPECT_TRUE(holds("parent", messaging("right")));
     EXPECT_THAT(world.journal().kinds(), Contains(EntryKind::Initialise).Times(2));
     EXPECT_TRUE(world.journal().stored(Family::Processes, "left:test:os").has_value());
     world.kill("left:test:os");
     world.kill("right:test:os");
+}
+
+TEST_P(Lifecycle, AReplacementIsOneEntryAndACrashBeforeItLeavesEverythingAsItWas) {
+    const ProcessId a = parse_process_id(id_of("a")).value();
+    const Capability issued = capability("a", R"({"door":1})");
+    begin("a", obeys, guest(OnExit::restart()));
+    begin("b", silent, guest(OnExit::restart(), {issued}));
+    begin("c", silent, guest(OnExit::restart()));
+    std::optional<Worker::Halted> halted;
+    world.kernel().halt(a, [&](Worker::Halted done) { halted = done; });
+    world.settle();
+    ASSERT_TRUE(halted.has_value());
+    EXPECT_TRUE(halted->was_running);
+    EXPECT_EQ(world.status(id_of("a"))->phase, LifePhase::Initialised);
+    const auto stored = [&](std::string_view name) {
+        return world.journal().stored(Family::Processes, id_of(name)).has_value();
+    };
+    EXPECT_TRUE(stored("a")) << "halting is no entry";
+
+    // Without the id among those that leave it is taken, and the halted one can run again.
+    NewProcess successor;
+    successor.id = a;
+    successor.on_exit = OnExit::restart();
+    EXPECT_EQ(world.kernel().replace(all_of({successor})).error().code(), ErrorCode::AlreadyExists);
+    run("a");
+    world.kernel().halt(a, [](Worker::Halted) {});
+    world.settle();
+
+    world.journal().hold_syncs();
+    const std::size_t entries = world.journal().kinds().size();
+    const auto replace = [&] {
+        Replacement replacement;
+        replacement.ended = {a, parse_process_id(id_of("nobody")).value()};
+        NewProcess other;
+        other.id = parse_process_id(id_of("d")).value();
+        other.on_exit = OnExit::restart();
+        replacement.processes.push_back(other);
+        const Capability granted = capability("d", R"({"key":2})");
+        replacement.grants = {
+            {parse_process_id(id_of("c")).value(), {granted, GrantCause::Manifest, {}, {}, {}}},
+            {parse_process_id(id_of("nobody")).value(),
+             {granted, GrantCause::Manifest, {}, {}, {}}}};
+        replacement.change.kind = EntryKind::Install;
+        const auto replaced = world.kernel().replace(std::move(replacement));
+        ASSERT_TRUE(replaced.has_value());
+        world.settle();
+        EXPECT_FALSE(exists("a"));
+        EXPECT_TRUE(exists("d"));
+        EXPECT_FALSE(holds("b", issued));
+        EXPECT_TRUE(holds("c", granted));
+        EXPECT_FALSE(stored("a"));
+        EXPECT_TRUE(stored("d"));
+    };
+    replace();
+    EXPECT_EQ(world.journal().kinds().size(), entries + 1);
+    EXPECT_EQ(world.journal().kinds().back(), EntryKind::Install);
+
+    world.crash_and_boot();
+    EXPECT_TRUE(exists("a"));
+    EXPECT_EQ(world.status(id_of("a"))->phase, LifePhase::Running);
+    EXPECT_FALSE(exists("d"));
+    EXPECT_TRUE(holds("b", issued));
+    replace();
+}
+
+// A kill between a failed sync and the end of the node ran into a CHECK.
+TEST_P(Lifecycle, CK147_WithAFailedLogAKillHarmsNobodyAndItsNumberIsNeverDurable) {
+    begin("a", obeys, guest(OnExit::restart()));
+    world.journal().fail_log();
+    std::optional<SequenceNumber> number;
+    world.kernel().kill(parse_process_id(id_of("a")).value(), Worker::Revoke::Issued,
+                        [&](std::optional<SequenceNumber> done) { number = done; });
+    world.settle();
+    ASSERT_TRUE(number.has_value());
+    EXPECT_GT(number->value, world.journal().durable().value);
 }
 
 TEST_P(Lifecycle, ATrapBecauseOfTheMemoryLimitIsACrash) {

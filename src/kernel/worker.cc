@@ -493,17 +493,34 @@ void Worker::kill(const Ref<Process>& process, Revoke revoke,
         done(std::nullopt);
         return;
     }
-    SequenceNumber seen;
-    const std::shared_ptr<const OnExit> behaviour = on_exit(*process, &seen);
-    if (process->instance != nullptr) {
-        seen = std::max(seen, process->instance->seen());
-    }
-    ready_.remove(*process, kernel_.clock().monotonic_now());
-    delete_instance(*process);
-    if (behaviour->kind == OnExit::Kind::Requests) {
-        fire_exit_requests(*process, *behaviour, seen);
-    }
+    const SequenceNumber seen = end_guest(*process);
     done(leave(*process, revoke, seen));
+}
+
+SequenceNumber Worker::end_guest(Process& process) {
+    SequenceNumber seen;
+    const std::shared_ptr<const OnExit> behaviour = on_exit(process, &seen);
+    if (process.instance != nullptr) {
+        seen = std::max(seen, process.instance->seen());
+    }
+    ready_.remove(process, kernel_.clock().monotonic_now());
+    delete_instance(process);
+    if (behaviour->kind == OnExit::Kind::Requests) {
+        fire_exit_requests(process, *behaviour, seen);
+    }
+    return seen;
+}
+
+Worker::Halted Worker::halt(const Ref<Process>& process) {
+    const LifePhase phase = process->phase.load(std::memory_order_relaxed);
+    if (phase == LifePhase::Ended) {
+        return {};
+    }
+    const SequenceNumber seen = end_guest(*process);
+    drop_instance(*process, {});
+    process->waits_for_place = false;
+    process->phase.store(LifePhase::Initialised, std::memory_order_relaxed);
+    return {phase == LifePhase::Running, seen};
 }
 
 void Worker::restart(const Ref<Process>& process, const std::function<void(std::optional<SequenceNumber>)>& done) {

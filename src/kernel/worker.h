@@ -92,9 +92,15 @@ public:
     enum class Revoke : std::uint8_t { Issued, Nothing };
     /// Ends `process` wherever it is (K-161) and calls `done` with the number of its removal; nothing if it has ended.
     void kill(const Ref<Process>& process, Revoke revoke, const std::function<void(std::optional<SequenceNumber>)>& done);
+    /// Ends the guest as `kill` does and leaves the process in the table, initialised (`Kernel::halt`).
+    struct Halted {
+        bool was_running = false;
+        SequenceNumber seen;  ///< What the process had seen.
+    };
+    Halted halt(const Ref<Process>& process);
     /// Ends the instance and starts the next one at once, whatever the exit behaviour.
     void restart(const Ref<Process>& process, const std::function<void(std::optional<SequenceNumber>)>& done);
-    /// Stops the instance without any exit behaviour: the node ends (K-165).
+    /// Stops the instance without any exit behaviour: the node ends (K-165), or the process has left the table.
     void shut_down(Process& process);
     /// At boot, before any worker runs: sends the exit requests of a process that ended with its node, then takes it out
     /// of the table (K-166).
@@ -117,6 +123,8 @@ private:
     void delete_instance(Process& process);
     /// The same, and discards what waits in the mailbox (K-148).
     void drop_instance(Process& process, MonotonicTime now);
+    /// Ends the instance with the exit requests of its process; what that had seen.
+    SequenceNumber end_guest(Process& process);
     SequenceNumber leave(Process& process, Revoke revoke, SequenceNumber seen);
     void fire_exit_requests(Process& process, const OnExit& on_exit, SequenceNumber seen);
     void report_end(Process& process, const GuestExit& exit, SequenceNumber seen);

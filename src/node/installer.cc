@@ -59,48 +59,62 @@ Result<std::vector<packages::PackageRecord>> Installer::records(Causality& asker
 }
 
 /// The processes that are waited for, one operation at a time. Answers may come after the installer's end.
-struct Installer::Ending {
+struct Installer::Waiting {
     std::mutex mutex;
     std::condition_variable changed;
     std::size_t left = 0;
-    SequenceNumber number;
+    Halted halted;
     bool stopped = false;
 };
 
 Installer::Installer(Files& files, packages::CodeStore& store, kernel::Kernel& kernel, EntryLog& log, Log node_log)
-    : files_(files), store_(store), kernel_(kernel), log_(log), node_log_(node_log), ending_(std::make_shared<Ending>()) {}
+    : files_(files), store_(store), kernel_(kernel), log_(log), node_log_(node_log), waiting_(std::make_shared<Waiting>()) {}
 Installer::~Installer() = default;
 
 void Installer::stop() {
-    const std::lock_guard lock(ending_->mutex);
-    ending_->stopped = true;
-    ending_->changed.notify_all();
+    const std::lock_guard lock(waiting_->mutex);
+    waiting_->stopped = true;
+    waiting_->changed.notify_all();
 }
 
-Result<SequenceNumber> Installer::kill_all(const std::vector<ProcessId>& processes) {
-    std::unique_lock lock(ending_->mutex);
-    ending_->left = processes.size();
-    ending_->number = {};
-    for (const ProcessId& id : processes) {
-        lock.unlock();
-        kernel_.kill(id, kernel::Worker::Revoke::Issued, [ending = ending_](std::optional<SequenceNumber> number) {
-            const std::lock_guard inside(ending->mutex);
-            ending->number = std::max(ending->number, number.value_or(SequenceNumber{}));
-            --ending->left;
-            ending->changed.notify_all();
-        });
-        lock.lock();
+Result<Installer::Halted> Installer::halt_all(const std::vector<ProcessId>& processes) {
+    {
+        const std::lock_guard lock(waiting_->mutex);
+        waiting_->left = processes.size();
+        waiting_->halted = {};
     }
-    while (step_ && ending_->left != 0 && !ending_->stopped) {
+    for (const ProcessId& id : processes) {
+        kernel_.halt(id, [waiting = waiting_, id](kernel::Worker::Halted one) {
+            const std::lock_guard lock(waiting->mutex);
+            waiting->halted.seen = std::max(waiting->halted.seen, one.seen);
+            if (one.was_running) {
+                waiting->halted.were_running.push_back(id);
+            }
+            --waiting->left;
+            waiting->changed.notify_all();
+        });
+    }
+    std::unique_lock lock(waiting_->mutex);
+    while (step_ && waiting_->left != 0 && !waiting_->stopped) {
         lock.unlock();
         step_();
         lock.lock();
     }
-    ending_->changed.wait(lock, [this] { return ending_->left == 0 || ending_->stopped; });
-    if (ending_->left != 0) {
+    waiting_->changed.wait(lock, [this] { return waiting_->left == 0 || waiting_->stopped; });
+    if (waiting_->left != 0) {
         return Error(ErrorCode::Cancelled, "the node is ending");
     }
-    return ending_->number;
+    return waiting_->halted;
+}
+
+Result<SequenceNumber> Installer::replace(kernel::Replacement replacement) {
+    ASSIGN_OR_RETURN(const Halted halted, halt_all(replacement.ended));
+    replacement.ended_seen = halted.seen;
+    auto replaced = kernel_.replace(std::move(replacement));
+    for (const ProcessId& id : replaced ? std::vector<ProcessId>() : halted.were_running) {
+        static_cast<void>(kernel_.run(id, halted.seen));  // Who was ended meanwhile has what it asked for.
+    }
+    return replaced;
 }
 
 Result<Seen<StartedPackage>> Installer::install(const std::string& directory) {
@@ -130,7 +144,8 @@ Result<Seen<StartedPackage>> Installer::install(const std::string& directory) {
     ASSIGN_OR_RETURN(const auto others, records(installed));
     StartedPackage started;
     started.package = to_string(plan.metadata.id);
-    std::vector<ProcessId> to_end;
+    kernel::Replacement replacement;
+    std::vector<ProcessId>& to_end = replacement.ended;
     for (const packages::PackageRecord& other : others) {
         if (other.id == plan.metadata.id) {
             started.replaced = true;
@@ -142,23 +157,22 @@ Result<Seen<StartedPackage>> Installer::install(const std::string& directory) {
             to_end.push_back(process.id);
         }
     }
-    ASSIGN_OR_RETURN(const SequenceNumber ended, kill_all(to_end));
-    installed.learn(ended);
-
     const auto present = kernel_.table().snapshot();
     std::vector<packages::PendingGrant> pending;
     for (const packages::PlannedProcess& process : plan.processes) {
         for (const packages::PlannedGrant& grant : process.grants) {
             const bool own = std::any_of(plan.processes.begin(), plan.processes.end(),
                                          [&](const auto& other) { return other.id == grant.holder; });
-            if (!own && present->find(grant.holder, kernel_.own_node()) == nullptr) {
+            const bool stays = present->find(grant.holder, kernel_.own_node()) != nullptr &&
+                               std::find(to_end.begin(), to_end.end(), grant.holder) == to_end.end();
+            if (own || stays) {
+                replacement.grants.push_back({grant.holder, {grant.capability, GrantCause::Manifest, {}, {}, {}}});
+            } else {
                 pending.push_back({grant.holder, process.id.process, grant.capability.params});
             }
         }
     }
     const packages::PackageRecord record = packages::make_package_record(plan, std::move(pending));
-    store_.bind(record);
-    std::vector<kernel::NewProcess> processes;
     for (packages::PlannedProcess& planned : plan.processes) {
         kernel::NewProcess process;
         process.id = planned.id;
@@ -181,18 +195,14 @@ Result<Seen<StartedPackage>> Installer::install(const std::string& directory) {
                 }
             }
         }
-        processes.push_back(std::move(process));
+        replacement.processes.push_back(std::move(process));
     }
-    Entry entry{EntryKind::Install, {}};
-    entry.changes.push_back({Family::Packages, packages::package_key(plan.metadata.id), encode_package_record(record)});
-    ASSIGN_OR_RETURN(const SequenceNumber number, kernel_.initialise(std::move(processes), std::move(entry)));
+    replacement.change.kind = EntryKind::Install;
+    replacement.change.changes.push_back(
+        {Family::Packages, packages::package_key(plan.metadata.id), encode_package_record(record)});
+    ASSIGN_OR_RETURN(const SequenceNumber number, replace(std::move(replacement)));
+    store_.bind(record);
     installed.learn(number);
-    for (const packages::PlannedProcess& planned : plan.processes) {
-        for (const packages::PlannedGrant& grant : planned.grants) {
-            const auto granted = kernel_.grant(grant.holder, {{grant.capability, GrantCause::Manifest, {}, {}, {}}});
-            installed.learn(granted.value_or(SequenceNumber{}));
-        }
-    }
     for (const packages::PlannedProcess& planned : plan.processes) {
         RETURN_IF_ERROR(kernel_.run(planned.id, number));
         started.processes.push_back(to_string(planned.id));
@@ -210,16 +220,14 @@ Result<SequenceNumber> Installer::remove(const PackageId& package) {
     if (record == all.end()) {
         return Error(ErrorCode::NotFound, "no package " + to_string(package) + " is installed");
     }
-    ASSIGN_OR_RETURN(const SequenceNumber killed, kill_all(process_ids(*record)));
-    Entry entry{EntryKind::Remove, {}};
-    entry.changes.push_back({Family::Packages, packages::package_key(package), std::nullopt});
-    const Appended appended = log_.append(std::move(entry), kKernelOwner);
-    if (!appended) {
-        return Error(ErrorCode::Cancelled, "the node is ending");
-    }
+    kernel::Replacement replacement;
+    replacement.ended = process_ids(*record);
+    replacement.change.kind = EntryKind::Remove;
+    replacement.change.changes.push_back({Family::Packages, packages::package_key(package), std::nullopt});
+    ASSIGN_OR_RETURN(const SequenceNumber number, replace(std::move(replacement)));
     store_.unbind(package);
     node_log_.info("package_removed", LogField("package", to_string(package)));
-    return std::max(appended.number, killed);
+    return number;
 }
 
 Result<Seen<std::vector<PackageRow>>> Installer::list() {

@@ -42,8 +42,8 @@ public:
     /// Reads all package records and binds their code. Before boot. Errors: Corrupt, Io.
     static Result<void> bind_installed(packages::CodeStore& store, EntryLog& log);
 
-    /// Checks everything first (files, manifest, every component), then replaces what is installed under the same id and
-    /// starts its processes. Errors: Overloaded without space. On error nothing has changed. The answer depends on the returned number.
+    /// Checks everything first (files, manifest, every component), then replaces what is installed under the same id, by
+    /// one entry with record, processes and grants, and starts its processes. Errors: Overloaded without space. On error nothing has changed. The answer depends on the returned number.
     Result<Seen<StartedPackage>> install(const std::string& directory);
 
     /// Ends the package's processes and forgets it; their saved states stay (K-180). Errors: NotFound.
@@ -53,8 +53,14 @@ public:
 
 private:
     Result<std::vector<packages::PackageRecord>> records(Causality& asker);
-    /// Ends `processes` and waits until the last one is gone. Errors: Cancelled.
-    Result<SequenceNumber> kill_all(const std::vector<ProcessId>& processes);
+    struct Halted {
+        std::vector<ProcessId> were_running;
+        SequenceNumber seen;
+    };
+    /// Halts the guests of `processes` and waits until the last one has stopped. Errors: Cancelled.
+    Result<Halted> halt_all(const std::vector<ProcessId>& processes);
+    /// `Kernel::replace` of what has been halted; on error that runs again.
+    Result<SequenceNumber> replace(kernel::Replacement replacement);
 
     Files& files_;
     packages::CodeStore& store_;
@@ -63,8 +69,8 @@ private:
     const Log node_log_;
     std::mutex one_at_a_time_;
     std::function<void()> step_;
-    struct Ending;
-    const std::shared_ptr<Ending> ending_;
+    struct Waiting;
+    const std::shared_ptr<Waiting> waiting_;
 };
 
 }  // namespace perdure::node

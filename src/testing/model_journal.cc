@@ -59,6 +59,7 @@ void ModelJournal::crash() {
     inside->held = false;
     inside->no_room = false;
     inside->no_space = false;
+    inside->failed = false;
     inside->failure.clear();
 }
 
@@ -102,7 +103,7 @@ std::size_t ModelJournal::count(Family family) const {
 
 std::optional<SequenceNumber> ModelJournal::append(kernel::AppenderId appender, Entry& entry) {
     auto inside = inside_.lock();
-    if (!has_room(*inside, appender, entry.size())) {
+    if (inside->failed || !has_room(*inside, appender, entry.size())) {
         return std::nullopt;
     }
     const SequenceNumber number = take(*inside, appender, entry);

@@ -30,6 +30,8 @@ public:
     void make_room();
     /// As on a full disk (K-247); `make_room` ends it too.
     void take_space_away() { inside_.lock()->no_space = true; }
+    /// As a log whose sync has failed: it takes nothing any more, and nothing becomes durable.
+    void fail_log() { inside_.lock()->failed = true; }
     /// Bounds of what is appended and not yet on disk: of one appender, and of all (K-268). The kernel's is always taken.
     void set_bounds(std::size_t process_bytes_max, std::size_t bytes_max);
     /// Reads and large appends fail with this text; empty: they work.
@@ -74,6 +76,7 @@ private:
         bool held = false;
         bool no_room = false;
         bool no_space = false;
+        bool failed = false;
     };
     static SequenceNumber take(Inside& inside, kernel::AppenderId appender, const Entry& entry);
     static bool has_room(const Inside& inside, kernel::AppenderId appender, std::size_t bytes);

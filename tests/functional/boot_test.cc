@@ -7,6 +7,7 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
+#include <random>
 
 #include "command_line.h"
 #include "node_process.h"
@@ -177,6 +178,54 @@ TEST(Boot, CK117_ATerminationSignalUnderLoadEndsTheNode) {
     for (const char* gone : {"\"none:", "\"flood:", "\"bulk:", "\"loop-"}) {
         EXPECT_EQ(listed.find(gone), std::string::npos) << gone << listed;
     }
+}
+
+// Ending the old processes was a step of its own: a crash behind it left a record without them.
+TEST(Boot, ACrashWhileAPackageIsReplacedLeavesTheOldOneWholeOrTheNewOne) {
+    constexpr int kRounds = 16;
+    const TemporaryDirectory directory;
+    const auto package = [&](const std::string& version) {
+        std::vector<PackagedProcess> processes;
+        for (const std::string& name : {std::string("kept"), "only-" + version}) {
+            processes.push_back(
+                {.name = name, .fixture = "script", .on_exit = "\"Restart\"", .is_public = true});
+        }
+        return make_package(directory / version, "pair", processes);
+    };
+    std::filesystem::create_directory(directory / "even");
+    std::filesystem::create_directory(directory / "odd");
+    const std::string packages[] = {package("even"), package("odd")};
+    const auto is_whole = [](const NodeProcess& node, const std::string& version) {
+        return is_listed(node, "kept:pair:test.os") &&
+               is_listed(node, "only-" + version + ":pair:test.os");
+    };
+    std::mt19937 random(9);
+    int replaced = 0;
+    std::string there = "even";
+    for (int round = 0; round < kRounds; ++round) {
+        SCOPED_TRACE(round);
+        NodeProcess node({.home = directory / "home",
+                          .arguments = round == 0 ? std::vector<std::string>{packages[0]}
+                                                  : std::vector<std::string>{},
+                          .environment = {{"PERDURE_TEST_DISK_DELAY_MS", "10"}}});
+        ASSERT_TRUE(node.wait_for_line("ready ")) << node.errors();
+        ASSERT_TRUE(eventually([&] { return is_listed(node, "kept:pair:test.os"); }));
+        const bool odd = is_listed(node, "only-odd:pair:test.os");
+        ASSERT_TRUE(eventually([&] { return is_whole(node, odd ? "odd" : "even"); }));
+        EXPECT_FALSE(is_listed(node, odd ? "only-even:pair:test.os" : "only-odd:pair:test.os"));
+        RunningProgram start({"start", packages[odd ? 0 : 1], "--home", node.home()});
+        std::this_thread::sleep_for(std::chrono::microseconds(random() % 60'000));
+        node.kill_hard();
+        const std::string now = odd ? "odd" : "even";
+        replaced += now != there ? 1 : 0;
+        there = now;
+        static_cast<void>(start.wait());
+    }
+    std::printf("replaced=%d of %d\n", replaced, kRounds);
+    NodeProcess node({.home = directory / "home"});
+    ASSERT_TRUE(node.wait_for_line("ready "));
+    EXPECT_EQ(node.command({"remove", "pair:test.os"}).status, 0);
+    EXPECT_EQ(listed_processes(node).find(":pair:test.os"), std::string::npos);
 }
 
 /// A node whose disk takes long over each write and sync, with one script process that was
