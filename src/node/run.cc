@@ -152,7 +152,9 @@ int run_detached(const RunOptions& options) {
         print_error(Error(ErrorCode::InvalidInput, home + ": not a directory"));
         return static_cast<int>(ExitStatus::Failure);
     }
-    const std::string output = home + "/console.log";
+    // A name of its own until the home is this node's: another one may be running, and writing to its console.log.
+    const std::string console = home + "/console.log";
+    const std::string output = console + "." + std::to_string(getpid());
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -171,6 +173,7 @@ int run_detached(const RunOptions& options) {
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (failed != 0) {
+        static_cast<void>(files->remove(output));
         print_error(Error(ErrorCode::Io, "the node could not be started: " + std::string(strerror(failed))));
         return static_cast<int>(ExitStatus::Failure);
     }
@@ -180,6 +183,7 @@ int run_detached(const RunOptions& options) {
         std::string line;
         while (std::getline(lines, line)) {
             if (line.starts_with("ready ")) {
+                static_cast<void>(files->rename(output, console));
                 std::printf("%s\n", line.c_str());
                 return static_cast<int>(ExitStatus::Success);
             }
@@ -190,6 +194,7 @@ int run_detached(const RunOptions& options) {
             while (std::getline(again, line)) {
                 std::fprintf(stderr, "%s\n", line.c_str());
             }
+            static_cast<void>(files->remove(output));
             return WIFEXITED(status) ? WEXITSTATUS(status) : static_cast<int>(ExitStatus::Failure);
         }
         std::this_thread::sleep_for(kDetachPoll);

@@ -354,6 +354,11 @@ TEST(Detached, ANodeInTheBackgroundIsReadyWhenTheCommandReturnsAndEndsByStop) {
     const Ended second = run_program({"run", "--detach", "--home", home, "--http-port", "0"});
     EXPECT_EQ(second.status, 3) << second.err;
     EXPECT_NE(second.err.find("home in use: " + home), std::string::npos) << second.err;
+    // It left alone what the running node writes to, and nothing of its own.
+    EXPECT_NE(read_whole_file(home + "/console.log").find(started.out), std::string::npos);
+    for (const auto& entry : std::filesystem::directory_iterator(home)) {
+        EXPECT_FALSE(entry.path().filename().string().starts_with("console.log.")) << entry.path();
+    }
     EXPECT_TRUE(eventually([&] {
         return run_program({"logs", "--home", home}).out.find("counter: 2") != std::string::npos;
     }));
