@@ -160,6 +160,10 @@ void KernelModule::initialise(const IncomingRequest& request, kernel_command::In
         refuse("the code of " + to_string(command.id) + " is missing; it travels as the blob", {});
         return;
     }
+    if (kernel_.journal().no_space()) {
+        refuse("the disk has less than reserve_bytes free; make room and try again", {});  // K-247
+        return;
+    }
     NewProcess process;
     process.id = command.id;
     process.code_handle = std::move(command.wasm_bytes_handle);

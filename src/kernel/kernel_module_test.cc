@@ -93,6 +93,20 @@ TEST_P(KernelCommands, CK127_WhatCannotBeInitialisedIsRefusedAndChangesNothing) 
     EXPECT_EQ(records(), 1U);
 }
 
+TEST_P(KernelCommands, CK147_WithoutSpaceNothingIsInitialisedAndKillsAreCarriedOut) {
+    begin("victim", silent, guest(OnExit::restart()));
+    const mock::Blob code = code_of("fine", silent);
+    world.journal().take_space_away();
+    EXPECT_EQ(command(initialise_body("made:test:os"), code), R"("InitializeProcessError")");
+    EXPECT_THAT(kernel_prints(0), ElementsAre(HasSubstr("less than reserve_bytes free")));
+    EXPECT_FALSE(exists("made"));
+    EXPECT_EQ(command(R"({"KillProcess":"victim:test:os"})"),
+              R"({"KilledProcess":"victim:test:os"})");
+    EXPECT_FALSE(exists("victim"));
+    world.journal().make_room();
+    EXPECT_EQ(command(initialise_body("made:test:os"), code), R"("InitializedProcess")");
+}
+
 TEST_P(KernelCommands, OptionsThisVersionHasNotBuiltAreRefused) {
     const mock::Blob code = code_of("fine", silent);
     for (const char* option :
