@@ -467,7 +467,14 @@ void Node::kill(std::string process, Done<void> done) {
             parts_->refuse(parts_->table_changed(), Error(ErrorCode::NotFound, "there is no process " + process), done);
             return;
         }
-        parts_->answer(*number, done);
+        // What the process printed before has left when this is answered.
+        parts_->answer(*number, [this, done](Result<void> durable) {
+            if (parts_->world.after_output == nullptr) {
+                done(std::move(durable));
+                return;
+            }
+            parts_->world.after_output([done, durable = std::move(durable)] { done(durable); });
+        });
     });
 }
 

@@ -54,6 +54,8 @@ struct NodeWorld {
     std::function<void(int status, const std::string& why)> end;
     /// One generator for each part that draws (K-261).
     std::function<std::unique_ptr<Random>()> make_random;
+    /// Calls `done` once what has been shown so far has been written to the terminal; nothing: there is no terminal.
+    std::function<void(std::function<void()> done)> after_output = nullptr;
     NodeByHand* by_hand = nullptr;
 };
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <climits>
 #include <utility>
+#include <vector>
 
 #include "node/thread_name.h"
 
@@ -15,6 +16,9 @@ namespace {
 
 /// How long the end of the program waits for a reader that takes nothing.
 constexpr int kLastWriteMs = 1000;
+
+/// How long somebody waits for lines to be written.
+constexpr auto kPatience = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -44,12 +48,41 @@ void OutputWriter::write_line(std::string line) {
         if (dropped_ != 0) {
             std::string note = std::to_string(std::exchange(dropped_, 0)) + " lines were dropped: nobody read them in time\n";
             waiting_bytes_ += note.size();
+            ++queued_;
             queue_.push_back(std::move(note));
         }
         waiting_bytes_ += line.size();
+        ++queued_;
         queue_.push_back(std::move(line));
     }
     wake_.notify_one();
+}
+
+void OutputWriter::when_written(std::function<void()> done) {
+    {
+        const std::lock_guard lock(mutex_);
+        if (written_ != queued_ && !stopping_) {
+            waiters_.push_back({queued_, std::chrono::steady_clock::now() + kPatience, std::move(done)});
+            return;
+        }
+    }
+    done();
+}
+
+void OutputWriter::release(Release which) {
+    std::vector<std::function<void()>> ready;
+    {
+        const std::lock_guard lock(mutex_);
+        while (!waiters_.empty() &&
+               (which == Release::All || waiters_.front().lines <= written_ ||
+                waiters_.front().patience <= std::chrono::steady_clock::now())) {
+            ready.push_back(std::move(waiters_.front().done));
+            waiters_.pop_front();
+        }
+    }
+    for (const auto& done : ready) {
+        done();
+    }
 }
 
 bool OutputWriter::write_all(const std::string& text) {
@@ -57,6 +90,7 @@ bool OutputWriter::write_all(const std::string& text) {
     while (written < text.size()) {
         pollfd ready{descriptor_, POLLOUT, 0};
         const int polled = ::poll(&ready, 1, kLastWriteMs);
+        release(Release::Due);
         if (polled == 0) {
             const std::lock_guard lock(mutex_);
             if (stopping_) {
@@ -80,6 +114,8 @@ void OutputWriter::run() {
     while (true) {
         wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
         if (queue_.empty()) {
+            lock.unlock();
+            release(Release::All);
             return;
         }
         std::deque<std::string> taken;
@@ -90,6 +126,11 @@ void OutputWriter::run() {
         for (const std::string& line : taken) {
             reading = reading && write_all(line);
             done += line.size();
+            {
+                const std::lock_guard count(mutex_);
+                ++written_;
+            }
+            release(Release::Due);
         }
         lock.lock();
         waiting_bytes_ -= done;

@@ -109,7 +109,8 @@ int run_in_foreground(const RunOptions& options) {
                         }
                         kill(getpid(), SIGTERM);
                     },
-                    [] { return std::make_unique<SystemRandom>(); }};
+                    [] { return std::make_unique<SystemRandom>(); },
+                    [&output](std::function<void()> done) { output.when_written(std::move(done)); }};
     auto started = Node::start(options.settings, world);
     if (!started) {
         print_error(started.error());

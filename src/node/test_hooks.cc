@@ -35,6 +35,9 @@ public:
     SyncOutcome before_sync() const {
         wait();
         Words words = read();
+        if (words.hold_syncs) {
+            std::ofstream(file_ + ".held") << "a sync waits\n";
+        }
         while (words.hold_syncs) {
             std::this_thread::sleep_for(kHeldSyncPoll);
             words = read();

@@ -36,6 +36,8 @@ TestHooks read_test_hooks();
 ///           | "hold-syncs"      a sync waits while the word is there
 ///           | "fail-syncs"      a sync fails
 ///
+/// Once a sync waits there is a file of that name and `.held`.
+///
 /// `files` and `slow` outlive the result.
 std::unique_ptr<Files> with_test_hooks(Files& files, const TestHooks& hooks,
                                        const std::atomic<bool>& slow);

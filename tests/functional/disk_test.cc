@@ -129,17 +129,17 @@ protected:
 
 TEST_F(Disk, CK147_WithoutSpaceSaversWaitCommandsAreRefusedAndNothingAcceptedIsLost) {
     EXPECT_TRUE(is_ready());
-    // Accepted before: one entry in the sync under way, one behind it.
+    // Accepted before the disk is full: what the sync under way holds, and entries behind it.
     disk("hold-syncs\n");
     tell("first", "set-state under-way\nprint 0 first-left\nsleep 600000");
     ASSERT_TRUE(reaches("first", "waiting-sleep"));
+    ASSERT_TRUE(eventually([&] { return std::filesystem::exists(directory_ / "rules.held"); }));
     tell("second", "set-state accepted\nprint 0 second-left\nsleep 600000");
     ASSERT_TRUE(reaches("second", "waiting-sleep"));
     RunningProgram show({"process-state", "show", script("second"), "--home", node_->home()});
 
     // Not a byte is free: what was being synced leaves, what is behind it fails to be written.
     disk("free-bytes=0\n");
-    ASSERT_TRUE(node_->wait_for_line("first-left")) << node_->errors();
     ASSERT_TRUE(
         eventually([&] { return node_->errors().find("write_failed") != std::string::npos; }));
     ASSERT_TRUE(eventually([&] { return !is_ready(); }));
@@ -166,7 +166,8 @@ TEST_F(Disk, CK147_WithoutSpaceSaversWaitCommandsAreRefusedAndNothingAcceptedIsL
 
     // Some of the reserve is free: what was accepted is written, nothing new is taken.
     disk("free-bytes=1000000\n");
-    ASSERT_TRUE(node_->wait_for_line("second-left"));
+    ASSERT_TRUE(node_->wait_for_line("second-left")) << node_->errors();
+    EXPECT_TRUE(has_shown("first-left"));
     EXPECT_EQ(show.wait(), 0) << show.errors();
     EXPECT_FALSE(is_ready());
     const std::string program = "get-state\nclock";
