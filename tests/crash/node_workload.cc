@@ -589,7 +589,7 @@ public:
         auto started = node::Node::start(
             std::move(settings),
             {clock, files_, lines_, faults, [this](int, const std::string&) { ended = true; },
-             [this] { return std::make_unique<SeededRandom>(next_seed_++); }, &by_hand});
+             [this] { return std::make_unique<SeededRandom>(next_seed_++); }, nullptr, &by_hand});
         executor.immediate = false;
         if (!started) {
             return std::move(started).error();
