@@ -2,6 +2,7 @@
 set(KWE_PROFILE release CACHE STRING "cargo profile of libkwe.a: release; dist for benches and packages")
 set(KWE_TARGET "$ENV{HOME}/.cache/perdure/cargo" CACHE PATH "one cargo target folder for all presets and checkouts")
 set(KWE_LIB ${CMAKE_BINARY_DIR}/libkwe.a)
+option(KWE_ASAN "libkwe.a for programs under AddressSanitizer; needs a KWE_TARGET of its own" OFF)
 
 add_library(perdure_engine_mock STATIC ${CMAKE_SOURCE_DIR}/src/engine/engine.cc ${CMAKE_SOURCE_DIR}/src/engine/mock.cc)
 target_link_libraries(perdure_engine_mock PUBLIC perdure_kernel)
@@ -16,16 +17,23 @@ if(KERNEL_WASM STREQUAL "ON")
     find_program(CARGO cargo REQUIRED)
     file(GLOB_RECURSE KWE_SOURCES CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/src/engine/kwe/*.rs
          ${CMAKE_SOURCE_DIR}/src/engine/kwe/*.toml)
+    set(environment --unset=RUSTFLAGS)
     # With the tests, so that `cargo test` finds everything built; linking those as dist takes minutes each.
-    set(KWE_TARGETS --all-targets)
+    set(words build --workspace --all-targets)
     if(KWE_PROFILE STREQUAL "dist")
-        set(KWE_TARGETS --lib)
+        set(words build --workspace --lib)
+    endif()
+    if(KWE_ASAN)
+        # With the cfg, Wasmtime tells the sanitizer's runtime about every switch of stacks. What is instrumented is our own
+        # crate, with what it instantiates of others; a stable compiler lets only that one crate do so.
+        set(environment "RUSTFLAGS=--cfg asan" RUSTC_BOOTSTRAP=kwe)
+        set(words rustc --lib)
+        set(last_words -- -Zsanitizer=address)
     endif()
     add_custom_command(
         OUTPUT ${KWE_LIB}
-        COMMAND ${CMAKE_COMMAND} -E env --unset=RUSTFLAGS CARGO_TARGET_DIR=${KWE_TARGET} ${CARGO} build --locked
-                --profile ${KWE_PROFILE} --workspace ${KWE_TARGETS}
-                --manifest-path ${CMAKE_SOURCE_DIR}/src/engine/kwe/Cargo.toml
+        COMMAND ${CMAKE_COMMAND} -E env ${environment} CARGO_TARGET_DIR=${KWE_TARGET} ${CARGO} ${words} --locked
+                --profile ${KWE_PROFILE} --manifest-path ${CMAKE_SOURCE_DIR}/src/engine/kwe/Cargo.toml ${last_words}
         COMMAND ${CMAKE_COMMAND} -E copy ${KWE_TARGET}/${KWE_PROFILE}/libkwe.a ${KWE_LIB}
         DEPENDS ${KWE_SOURCES} ${CMAKE_SOURCE_DIR}/src/engine/kwe/Cargo.lock
         USES_TERMINAL VERBATIM)

@@ -11,6 +11,7 @@ full_parts() {
     if ls tests/functional/*flip*_test.cc >/dev/null 2>&1; then echo flips; fi
     if [ -n "$(list_fuzz_targets)" ]; then echo fuzz; fi
     if [ -x scripts/build_guests ]; then echo guests; fi
+    echo engine-asan
     echo tsan
     if [ -f .clang-tidy ]; then echo tidy; fi
     if ls tests/soak/*_test.cc >/dev/null 2>&1; then echo soak; fi
@@ -37,6 +38,12 @@ full_guests() {
     need_packages "${packages_guests_cpp[@]}" "${packages_guests_rust[@]}"
     rm -rf "$out"
     need_componentize && scripts/build_guests --force --out "$out" && count "$(ls "$out" | wc -l)" 0
+}
+
+# The real engine: its own tests, and the kernel's scenarios on real components. Compiles Wasmtime a second time.
+full_engine-asan() {
+    build_preset engine-asan engine_test conformance_kernel_test conformance_many_processes_test &&
+        run_ctest engine-asan -R '^(engine|conformance_kernel|conformance_many_processes)_test$'
 }
 
 full_tsan() {
