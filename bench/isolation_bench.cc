@@ -205,9 +205,12 @@ void beside(const Neighbour& neighbour) {
     report_all("isolation_" + neighbour.name + "_other", 0.85, other, alone);
 }
 
-int main() {
+/// `names`: only these neighbours; none: all.
+int main(const std::vector<std::string>& names) {
     for (const Neighbour& neighbour : neighbours()) {
-        beside(neighbour);
+        if (names.empty() || std::find(names.begin(), names.end(), neighbour.name) != names.end()) {
+            beside(neighbour);
+        }
     }
     return 0;
 }
@@ -215,6 +218,6 @@ int main() {
 }  // namespace
 }  // namespace perdure::bench
 
-int main() {
-    return perdure::bench::main();
+int main(int argc, char** argv) {
+    return perdure::bench::main({argv + 1, argv + argc});
 }

@@ -423,13 +423,16 @@ void Worker::finish(Process& process, MonotonicTime now) {
     seen = std::max(seen, record);
     kernel_.print(1, "process " + process.self->printed + ": on_exit " + std::string(to_string(behaviour->kind)), seen);
     drop_instance(process, now);
+    Result<void> started;
     switch (behaviour->kind) {
         case OnExit::Kind::Restart:
-            // As batch: a process that crashes in a loop gets the share of one that computes (K-149, K-260).
-            ready_.yielded(process, now);
             process.counters.starts.fetch_add(1, std::memory_order_relaxed);
             process.instance = std::make_unique<Instance>(*this, process, ++process.instance_number, seen);
-            if (const Result<void> started = process.instance->start(); !started) {
+            started = process.instance->start();
+            // As batch: a process that crashes in a loop gets the share of one that computes (K-149, K-260). What its end
+            // cost is part of that, and mostly more than its run.
+            ready_.yielded(process, kernel_.clock().monotonic_now());
+            if (!started) {
                 kernel_.print(0, process.self->printed + " could not be restarted: " + started.error().message(), seen);
                 process.instance.reset();
                 ready_.remove(process, now);
