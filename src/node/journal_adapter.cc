@@ -33,7 +33,12 @@ void JournalAdapter::stage(kernel::AppenderId appender, const Entry& entry, int 
     const auto once_there_is_space = [this, appender, entry, done](int attempts) {
         log_.when_room(appender, kEntryOverheadBytes, [=, this] { stage(appender, entry, attempts, done); });
     };
-    if (no_space()) {
+    const LogStatus status = log_.status();
+    if (status.failed || status.closed) {
+        done(Error(ErrorCode::Cancelled, "the node is ending"));
+        return;
+    }
+    if (status.no_space) {
         once_there_is_space(attempts_left);
         return;
     }

@@ -281,8 +281,8 @@ void EntryLog::forget(std::uint64_t ticket) {
 LogStatus EntryLog::status() const {
     auto inside = inside_->lock();
     return {
-        last(),           written(),     durable(), inside->pending_bytes, inside->pending_count,
-        inside->no_space, inside->failed};
+        last(),           written(),      durable(),     inside->pending_bytes, inside->pending_count,
+        inside->no_space, inside->failed, inside->closed};
 }
 
 void EntryLog::close() {

@@ -113,6 +113,7 @@ struct LogStatus {
     std::uint64_t pending_count = 0;
     bool no_space = false;
     bool failed = false;
+    bool closed = false;
 };
 
 class Committer;

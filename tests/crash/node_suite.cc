@@ -9,6 +9,8 @@
 #include <thread>
 #include <unordered_set>
 
+#include "stepped_node.h"
+
 namespace perdure::crash {
 namespace {
 

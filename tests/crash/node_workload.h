@@ -9,56 +9,18 @@
 /// has an id of its own and remembers everything in its causal past (K-265), messages carry what
 /// their senders know, and so does every output.
 
-#include <array>
 #include <cstdint>
-#include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <vector>
 
+#include "knowledge.h"
 #include "node_under_test.h"
-#include "storage/storage.h"
 #include "testing/seeded_random.h"
 #include "testing/simulated_files.h"
 #include "workload.h"
 
 namespace perdure::crash {
-
-inline constexpr std::size_t kSavers = 20;   ///< Processes that come back whatever happens.
-inline constexpr std::size_t kVisitors = 4;  ///< Packages of one process each that come and go.
-inline constexpr std::size_t kChildren = 2;  ///< Processes that one saver initialises and kills.
-
-/// One durable thing with one value at a time.
-enum class RegisterKind : std::uint8_t {
-    State,             ///< What a saver saved.
-    NewestCapability,  ///< The newest of those that a saver saved.
-    OldestCapability,  ///< The oldest that it has not dropped.
-    VisitorLife,       ///< Whether the process is in the table.
-    VisitorPackage,    ///< The installed version.
-    VisitorOnExit,
-    VisitorState,  ///< Imported by the command line.
-    ChildLife,
-};
-inline constexpr std::size_t kRegisters = 3 * kSavers + 4 * kVisitors + kChildren;
-using Register = std::uint32_t;
-Register register_of(RegisterKind kind, std::size_t index);
-std::string name_of(Register which);
-
-/// The newest change of each register that somebody has learnt of; 0: none.
-using Knowledge = std::array<std::uint32_t, kRegisters>;
-void learn(Knowledge& knower, const Knowledge& news);
-
-struct RegisterChange {
-    Register which = 0;
-    std::string value;  ///< Empty: nothing is stored.
-    Knowledge past{};   ///< Without the change itself.
-};
-/// The value each register has on a disk.
-using Observed = std::array<std::string, kRegisters>;
-Observed observe(const Contents& contents);
-/// All savers are in the table (as after their package was installed), or none; else what is wrong.
-std::optional<std::string> savers_present(const Contents& contents, bool& present);
 
 /// What was known just before one operation of the disk was carried out.
 struct NodeMoment {
@@ -108,23 +70,5 @@ private:
     class Run;
     std::unique_ptr<Run> run_;
 };
-
-/// What must be true of a disk that was left at `moment`: every shown change or a later one is
-/// there, and whatever is there has its causes. Nothing: it is.
-std::optional<std::string> explain(const Observed& observed,
-                                   const std::vector<RegisterChange>& changes,
-                                   const Knowledge& shown, std::uint32_t asked_for);
-
-/// Starts a whole node on the disk `files` and lets everybody come to rest. An error says what did
-/// not come back; `at_recovery` sees the contents before anything runs.
-Result<void> boot_and_look(
-    SimulatedFiles& files,
-    const std::function<Result<void>(Storage&, const Contents&)>& at_recovery);
-
-/// As `NodeUnderTest::contents`; large values stand as `kLargeMark` and their size.
-Result<Contents> contents_of(EntryLog& log);
-inline constexpr std::string_view kLargeMark = "(large) ";
-/// Whether what was found is what was appended.
-bool same_value(const std::string& found, const std::string& wanted);
 
 }  // namespace perdure::crash
