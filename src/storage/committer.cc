@@ -216,13 +216,14 @@ void Committer::publish(Batch& batch, bool synced) {
     if (parts_.log.durability() != Durability::Memory) {
         parts_.log.durable_.store(last.value, std::memory_order_release);
     }
+    // Who waits at the gate waits for nothing more: what is left only tidies up.
+    if (parts_.log.durability() != Durability::Memory) {
+        parts_.gate.open(last);
+    }
     if (synced) {
         write_note(last);
     }
     forget_pending(batch);
-    if (parts_.log.durability() != Durability::Memory) {
-        parts_.gate.open(last);
-    }
     if (parts_.durable_reached) {
         parts_.durable_reached(last);
     }
