@@ -69,8 +69,10 @@ public:
     /// Writes all of `bytes` at `offset`, which may lie behind the end (the gap reads as zeros).
     virtual Result<void> write_at(std::uint64_t offset, ByteView bytes) = 0;
     virtual Result<void> truncate(std::uint64_t size) = 0;
-    /// Asks for disk space without changing the size; a file system that cannot is no error.
-    virtual Result<void> allocate(std::uint64_t offset, std::uint64_t length) = 0;
+    /// Makes the file on disk `size` bytes long, with zeros and room for them behind what was
+    /// written, so that a sync of what is written there later has less to do. `size()` and `append`
+    /// stay where the writing was. A file system that cannot is no error.
+    virtual Result<void> extend(std::uint64_t size) = 0;
     /// Bytes and size reach the disk. The file's *name* is on disk only after
     /// `Files::sync_directory`.
     virtual SyncOutcome sync() = 0;

@@ -124,9 +124,12 @@ public:
         return {};
     }
 
-    Result<void> allocate(std::uint64_t offset, std::uint64_t length) override {
-        const int answer = ::fallocate(descriptor_.get(), FALLOC_FL_KEEP_SIZE,
-                                       static_cast<off_t>(offset), static_cast<off_t>(length));
+    Result<void> extend(std::uint64_t size) override {
+        if (size <= size_) {
+            return {};
+        }
+        const int answer = ::fallocate(descriptor_.get(), 0, static_cast<off_t>(size_),
+                                       static_cast<off_t>(size - size_));
         if (answer != 0 && errno != EOPNOTSUPP && errno != ENOSYS) {
             return error_of(errno, path_);
         }

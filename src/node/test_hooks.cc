@@ -87,9 +87,7 @@ public:
         return file_->write_at(offset, bytes);
     }
     Result<void> truncate(std::uint64_t size) override { return file_->truncate(size); }
-    Result<void> allocate(std::uint64_t offset, std::uint64_t length) override {
-        return file_->allocate(offset, length);
-    }
+    Result<void> extend(std::uint64_t size) override { return file_->extend(size); }
     SyncOutcome sync() override {
         const SyncOutcome allowed = rules_.before_sync();
         return allowed ? file_->sync() : allowed;

@@ -154,15 +154,21 @@ Result<BatchMark> check_batch(ByteView bytes) {
     return *mark;
 }
 
+/// Where the zeros begin that reach to the end of the file.
+std::size_t zero_tail(ByteView file) {
+    const auto last = std::find_if(file.rbegin(), file.rend(), [](Byte byte) { return byte != 0; });
+    return static_cast<std::size_t>(file.rend() - last);
+}
+
 /// Calls `record(begin, end, bytes)` for each record of the file and `damage(offset, what)` for
-/// what is none.
+/// what is none. From `tail` on there are only zeros: no record begins there.
 template <typename Record, typename Damage>
-void for_each_record(ByteView file, Record&& record, Damage&& damage) {
+void for_each_record(ByteView file, std::size_t tail, Record&& record, Damage&& damage) {
     std::size_t offset = 0;
     std::size_t begin = 0;  // of the record that is being put together
     Bytes parts;
     bool open = false;
-    while (offset < file.size()) {
+    while (offset < tail) {
         if (is_trailer(file, offset)) {
             offset = (offset / kBlockBytes + 1) * kBlockBytes;
             continue;
@@ -235,13 +241,14 @@ void scan_log_file(ByteView file, std::size_t file_index, LogScan& scan) {
             damage(begin, mark.error().message());
         }
     };
-    for_each_record(file, record, damage);
+    for_each_record(file, zero_tail(file), record,
+                    damage);  // the file was longer than what was written
 }
 
 std::optional<RecordDamage> first_record_damage(ByteView file) {
     std::optional<RecordDamage> first;
     for_each_record(
-        file, [](std::size_t, std::size_t, ByteView) {},
+        file, file.size(), [](std::size_t, std::size_t, ByteView) {},
         [&](std::size_t offset, std::string what) {
             if (!first) {
                 first = RecordDamage{offset, std::move(what)};

@@ -102,6 +102,7 @@ public:
     }
 
     std::string failure() const { return *failure_.lock(); }
+    std::uint64_t log_extend_bytes() const { return parts_.log_extend_bytes; }
 
 private:
     const RocksEnv::Parts parts_;
@@ -153,11 +154,19 @@ private:
 
 class OutputFile final : public rocksdb::FSWritableFile {
 public:
-    OutputFile(Disk& disk, std::unique_ptr<WritableFile> file)
-        : disk_(disk), file_(std::move(file)) {}
+    /// `extend_bytes`: the file is made longer by so much at a time, ahead of what is appended; 0:
+    /// as it grows.
+    OutputFile(Disk& disk, std::unique_ptr<WritableFile> file, std::uint64_t extend_bytes)
+        : disk_(disk), file_(std::move(file)), extend_bytes_(extend_bytes) {}
 
     using FSWritableFile::Append;
     IOStatus Append(const Slice& data, const IOOptions&, IODebugContext*) override {
+        if (const std::uint64_t end = file_->size() + data.size();
+            extend_bytes_ != 0 && end > extended_) {
+            // Without room for it the file grows by what is written, as any other.
+            extended_ = end + extend_bytes_;
+            static_cast<void>(file_->extend(extended_));
+        }
         return disk_.change([&] { return file_->append(view_of(data)); });
     }
     IOStatus Append(const Slice& data, const IOOptions& options,
@@ -167,21 +176,24 @@ public:
     IOStatus Truncate(uint64_t size, const IOOptions&, IODebugContext*) override {
         return disk_.change([&] { return file_->truncate(size); });
     }
-    IOStatus Close(const IOOptions&, IODebugContext*) override { return status_of(file_->close()); }
+    IOStatus Close(const IOOptions&, IODebugContext*) override {
+        if (extended_ > file_->size()) {
+            // Tidy only: whoever reads the file ends where the zeros begin.
+            static_cast<void>(disk_.change([&] { return file_->truncate(file_->size()); }));
+        }
+        return status_of(file_->close());
+    }
     IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
     IOStatus Sync(const IOOptions&, IODebugContext*) override {
         return disk_.sync([&] { return file_->sync(); });
     }
     uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return file_->size(); }
-    IOStatus Allocate(uint64_t offset, uint64_t length, const IOOptions&,
-                      IODebugContext*) override {
-        return status_of(
-            file_->allocate(offset, length));  // RocksDB takes a failure lightly, and so may we
-    }
 
 private:
     Disk& disk_;
     const std::unique_ptr<WritableFile> file_;
+    const std::uint64_t extend_bytes_;
+    std::uint64_t extended_ = 0;
 };
 
 class OutputDirectory final : public rocksdb::FSDirectory {
@@ -373,7 +385,9 @@ private:
             return {};
         });
         if (status.ok()) {
-            *result = std::make_unique<OutputFile>(disk_, std::move(file));
+            const bool is_log = path.ends_with(".log");
+            *result = std::make_unique<OutputFile>(disk_, std::move(file),
+                                                   is_log ? disk_.log_extend_bytes() : 0);
         }
         return status;
     }

@@ -35,6 +35,10 @@ public:
         std::function<bool(const Error&)> after_failed_write;
         /// Called once. Thread: whichever synced.
         std::function<void(const std::string&)> failed_sync;
+        /// Log files grow by so much at a time: a sync of what is written into a file that already
+        /// is that long costs as much as one of an overwrite, while every append that makes it
+        /// longer costs half as much again. Their readers take zeros up to the end for the end.
+        std::uint64_t log_extend_bytes = 0;
     };
 
     explicit RocksEnv(Parts parts);

@@ -31,7 +31,7 @@ rocksdb::DBOptions pinned_db_options(RocksEnv& env, const RocksTuning& tuning) {
     // Recycled files hold old records, which point-in-time recovery of this release cannot tell
     // from new ones.
     options.recycle_log_file_num = 0;
-    options.allow_fallocate = true;
+    options.allow_fallocate = false;  // log files are made longer by RocksEnv
 
     options.avoid_flush_during_shutdown = true;  // the log has it all
     options.max_total_wal_size = tuning.wal_bytes_max;

@@ -20,6 +20,8 @@ struct RocksTuning {
     std::uint64_t wal_bytes_max = 128ull
                                   << 20;  ///< The scan at a start reads at most about this much.
     bool automatic_compaction = true;
+    std::uint64_t wal_extend_bytes =
+        256ull << 10;  ///< How much a log file grows at a time; 0: by what is written.
 };
 
 rocksdb::DBOptions pinned_db_options(RocksEnv& env, const RocksTuning& tuning);

@@ -133,9 +133,9 @@ RocksStore::~RocksStore() = default;
 Result<std::unique_ptr<RocksStore>> RocksStore::open(Options options, Files& files,
                                                      const Clock& clock, const Log& logger) {
     auto inside = std::make_unique<Inside>();
-    inside->env = std::make_unique<RocksEnv>(RocksEnv::Parts{files, clock, logger, options.access,
-                                                             std::move(options.after_failed_write),
-                                                             std::move(options.failed_sync)});
+    inside->env = std::make_unique<RocksEnv>(
+        RocksEnv::Parts{files, clock, logger, options.access, std::move(options.after_failed_write),
+                        std::move(options.failed_sync), options.tuning.wal_extend_bytes});
     rocksdb::DBOptions db_options = pinned_db_options(*inside->env, options.tuning);
     db_options.create_if_missing = options.create;
     // A later version may bring new families; they are made in the order of their numbers.

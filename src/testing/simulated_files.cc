@@ -61,7 +61,21 @@ public:
         size_ = size;
         return {};
     }
-    Result<void> allocate(std::uint64_t, std::uint64_t) override { return {}; }
+    Result<void> extend(std::uint64_t size) override {
+        const std::lock_guard lock(files_.mutex_);
+        if (size <= size_) {
+            return {};
+        }
+        if (files_.used() + size - size_ > files_.capacity_) {
+            return Error(ErrorCode::Overloaded, path_ + ": No space left on device");
+        }
+        return files_.apply({.kind = DiskOperation::Kind::Truncate,
+                             .file = file_,
+                             .offset = size,
+                             .data = {},
+                             .path = path_,
+                             .to = {}});
+    }
     SyncOutcome sync() override { return files_.sync(file_, path_); }
     std::uint64_t size() const override { return size_; }
     Result<void> close() override { return {}; }

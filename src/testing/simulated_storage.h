@@ -38,6 +38,7 @@ public:
         chosen.step_by_hand = true;
         chosen.tuning.automatic_compaction = false;
         chosen.tuning.write_buffer_bytes = 8 << 20;
+        chosen.tuning.wal_extend_bytes = 2 << 10;  // so that a short workload does so often
         if (!chosen.fatal) {
             chosen.fatal = [this](const std::string& why) { fatal.push_back(why); };
         }

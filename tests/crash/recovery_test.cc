@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "storage/log_scan.h"
 #include "testing/simulated_storage.h"
 
@@ -92,12 +94,20 @@ TEST(Recovery, CK180_AWholeHomeOpensWithAllItsBatches) {
 TEST(Recovery, CK180_TheLastBatchCutAtEveryByteOpensWithTheBatchesBefore) {
     const UsedHome& home = used_home();
     const ScannedBatch& last = home.batch(kBatches);
-    ASSERT_EQ(last.end, home.log_bytes.size());
+    const auto end = home.log_bytes.begin() + static_cast<std::ptrdiff_t>(last.end);
+    const auto is_zero = [](Byte byte) { return byte == 0; };
+    ASSERT_LT(last.end, home.log_bytes.size()) << "a log file is longer than what was written";
+    ASSERT_TRUE(std::all_of(end, home.log_bytes.end(), is_zero));
     for (std::uint64_t size = last.begin; size < last.end; ++size) {
-        const Bytes cut(home.log_bytes.begin(),
-                        home.log_bytes.begin() + static_cast<std::ptrdiff_t>(size));
-        expect_entries(home.with_log(cut), kBatches - 1, size != last.begin,
-                       "cut at " + std::to_string(size));
+        const auto from = home.log_bytes.begin() + static_cast<std::ptrdiff_t>(size);
+        expect_entries(home.with_log(Bytes(home.log_bytes.begin(), from)), kBatches - 1,
+                       size != last.begin, "cut at " + std::to_string(size));
+        // The same where the file had been made longer before: zeros stand for what is missing.
+        Bytes zeros = home.log_bytes;
+        std::fill(zeros.begin() + static_cast<std::ptrdiff_t>(size), zeros.end(), Byte{0});
+        const bool whole = std::all_of(from, end, is_zero);
+        expect_entries(home.with_log(zeros), whole ? kBatches : kBatches - 1,
+                       !whole && size != last.begin, "zeros from " + std::to_string(size));
     }
 }
 

@@ -79,6 +79,7 @@ public:
         by_hand.after_failed_write = [](const Error&) { return false; };
         by_hand.tuning.automatic_compaction = false;
         by_hand.tuning.write_buffer_bytes = 8 << 20;
+        by_hand.tuning.wal_extend_bytes = 2 << 10;  // often
     }
     ~SteppedNode() { crash(); }
 
