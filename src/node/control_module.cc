@@ -13,12 +13,6 @@ void ControlModule::handle(kernel::IncomingRequest request) {
 }
 
 void ControlModule::send(const ProcessId& target, SendCommand command, SendDone done) {
-    kernel_.run_on_worker([this, target, command = std::move(command), done = std::move(done)] {
-        send_here(target, command, done);
-    });
-}
-
-void ControlModule::send_here(const ProcessId& target, const SendCommand& command, SendDone done) {
     const Address address{kernel_.own_node(), target};
     kernel_.grant(id_, {{messaging_of(address), GrantCause::Module, {}, {}, {}}});
     Request request;
@@ -28,7 +22,15 @@ void ControlModule::send_here(const ProcessId& target, const SendCommand& comman
     if (command.blob) {
         blob = Blob{command.blob_mime, *command.blob};
     }
-    auto sent = kernel_.send(*this, address, std::move(request), std::move(blob), {});
+    const bool waits = command.timeout_seconds.has_value();
+    Result<std::uint64_t> sent = [&] {
+        auto waiting = waiting_.lock();
+        auto taken = kernel_.send(*this, address, std::move(request), std::move(blob), {});
+        if (taken && waits) {
+            waiting->emplace(*taken, done);
+        }
+        return taken;
+    }();
     if (!sent) {
         const SequenceNumber now = kernel_.table().snapshot()->changed();
         if (sent.error().code() == ErrorCode::Overloaded) {
@@ -41,19 +43,18 @@ void ControlModule::send_here(const ProcessId& target, const SendCommand& comman
         }
         return;
     }
-    if (!command.timeout_seconds) {
+    if (!waits) {
         done(Seen<SendAnswer>(SendAnswer{}, {}));
         return;
     }
     const std::uint64_t id = *sent;
-    waiting_.emplace(id, std::move(done));
     const MonotonicTime deadline =
         deadline_after(kernel_.clock().monotonic_now(), *command.timeout_seconds, std::chrono::seconds(1));
     kernel_.run_at(deadline, [this, id, target] { time_out(id, target); });
 }
 
 void ControlModule::time_out(std::uint64_t id, const ProcessId& target) {
-    auto waiting = waiting_.extract(id);
+    auto waiting = waiting_.lock()->extract(id);
     if (waiting.empty()) {
         return;
     }
@@ -65,7 +66,7 @@ void ControlModule::time_out(std::uint64_t id, const ProcessId& target) {
 }
 
 void ControlModule::handle(kernel::IncomingResponse response) {
-    auto waiting = waiting_.extract(response.id);
+    auto waiting = waiting_.lock()->extract(response.id);
     if (waiting.empty()) {
         return;
     }

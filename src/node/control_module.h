@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "base/clock.h"
+#include "base/guarded.h"
 #include "kernel/kernel.h"
 #include "kernel/module.h"
 #include "node/node_api.h"
@@ -14,7 +15,7 @@
 namespace perdure::node {
 
 /// Whoever holds the control socket is root, so the terminal is given the `messaging` of what it sends to (M-DSK-6).
-/// Thread: `send` any, the rest the modules' worker.
+/// Thread: `send` any, which saves a hop over the modules' worker; the rest that worker.
 class ControlModule final : public kernel::RuntimeModule {
 public:
     explicit ControlModule(kernel::Kernel& kernel) : kernel_(kernel) {}
@@ -28,12 +29,12 @@ public:
     void send(const ProcessId& target, SendCommand command, SendDone done);
 
 private:
-    void send_here(const ProcessId& target, const SendCommand& command, SendDone done);
     void time_out(std::uint64_t id, const ProcessId& target);
 
     kernel::Kernel& kernel_;
     const ProcessId id_ = well_known::terminal();
-    std::unordered_map<std::uint64_t, SendDone> waiting_;
+    /// Who waits for an answer. Locked while a Request is sent, so that no answer comes before its waiter.
+    Guarded<std::unordered_map<std::uint64_t, SendDone>> waiting_;
 };
 
 }  // namespace perdure::node
