@@ -1,4 +1,4 @@
-//! Why a component does not fit: every import that is unknown or typed differently, by name (E-4,
+//! Why a component does not fit: the imports that are unknown or typed differently, by name (E-4,
 //! K-216).
 //!
 //! The linker itself stops at the first one. So the names are compared with what is registered, and
@@ -12,8 +12,10 @@ use wasmtime::component::{Component, Linker, ResourceType};
 use crate::engine::Core;
 use crate::host::Host;
 
-/// Imports named in one error; a component may have millions.
-const NAMED_MAX: usize = 256;
+/// Imports named in one error, which is a line for people; a component may have millions.
+const NAMED_MAX: usize = 8;
+/// Known functions tried for their types; each costs a linker.
+const TRIED_MAX: usize = 256;
 
 struct Import {
     interface: String,
@@ -127,7 +129,7 @@ fn mistyped(core: &Core, component: &Component, imports: &[Import]) -> Vec<Strin
     };
     let known = imports.iter().filter(|import| matches!(import.kind, Kind::Known(_)));
     let name = |import: &Import| format!("{}: differently typed", import.title());
-    known.take(NAMED_MAX).filter(fits).map(name).collect()
+    known.take(TRIED_MAX).filter(fits).map(name).collect()
 }
 
 /// The engine's linker with every imported function replaced by a stub, except those of the name of
