@@ -54,6 +54,16 @@ Result<void> Installer::bind_installed(packages::CodeStore& store, EntryLog& log
     return {};
 }
 
+void Installer::remove_unused_code(packages::CodeStore& store, const Log& node_log) {
+    const packages::CodeStore::Removed removed = store.remove_unused();
+    if (removed.failure) {
+        node_log.warn("unused_code_kept", LogField("reason", removed.failure->message()));
+    }
+    if (removed.count != 0) {
+        node_log.info("unused_code_removed", LogField("files", removed.count));
+    }
+}
+
 Result<std::vector<packages::PackageRecord>> Installer::records(Causality& asker) {
     return read_records(log_, asker);
 }

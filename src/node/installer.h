@@ -42,6 +42,10 @@ public:
     /// Reads all package records and binds their code. Before boot. Errors: Corrupt, Io.
     static Result<void> bind_installed(packages::CodeStore& store, EntryLog& log);
 
+    /// Removes code that no installed package names. What cannot be removed stays, with one line. After `bind_installed`, on
+    /// a log whose recovered records are durable; before boot.
+    static void remove_unused_code(packages::CodeStore& store, const Log& node_log);
+
     /// Checks everything first (files, manifest, every component), then replaces what is installed under the same id, by
     /// one entry with record, processes and grants, and starts its processes. Errors: Overloaded without space. On error nothing has changed. The answer depends on the returned number.
     Result<Seen<StartedPackage>> install(const std::string& directory);

@@ -217,6 +217,11 @@ Result<void> Node::boot() {
                          parts.world.end(kExitStatusFailedSync, why);
                      }));
     RETURN_IF_ERROR(Installer::bind_installed(*parts.code_store, parts.storage->log()));
+    // Recovery has synced what it found (K-270), so no crash brings back a record whose code goes here. A log in memory has
+    // not looked at the records on disk, which may name all of it.
+    if (values.durability != Durability::Memory) {
+        Installer::remove_unused_code(*parts.code_store, *parts.log);
+    }
     parts.code = std::make_unique<PackageCode>(*parts.code_store);
 
     ASSIGN_OR_RETURN(const CacheKey key, load_cache_key(parts.world.files, parts.home->path(), *parts.random));

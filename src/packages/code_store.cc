@@ -139,7 +139,7 @@ void CodeStore::unbind(const PackageId& package) {
     bound_.lock()->erase(package);
 }
 
-Result<std::size_t> CodeStore::remove_unused() {
+CodeStore::Removed CodeStore::remove_unused() {
     std::set<std::string> used;
     {
         auto bound = bound_.lock();
@@ -149,15 +149,24 @@ Result<std::size_t> CodeStore::remove_unused() {
             }
         }
     }
-    ASSIGN_OR_RETURN(const std::vector<std::string> names, files_.list(directory_));
-    std::size_t removed = 0;
-    for (const std::string& name : names) {
-        if (!used.contains(name)) {
-            RETURN_IF_ERROR(files_.remove(directory_ + '/' + name));
-            ++removed;
+    Removed result;
+    const auto names = files_.list(directory_);
+    if (!names) {
+        result.failure = names.error();
+        return result;
+    }
+    for (const std::string& name : *names) {
+        if (used.contains(name)) {
+            continue;
+        }
+        const auto removed = files_.remove(directory_ + '/' + name);
+        if (removed) {
+            ++result.count;
+        } else if (!result.failure) {
+            result.failure = removed.error();
         }
     }
-    return removed;
+    return result;
 }
 
 std::string CodeStore::path_of(const ContentHash& hash) const {

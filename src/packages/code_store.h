@@ -5,8 +5,8 @@
 ///
 /// Promise: what `put` has returned is on disk, so a package record that names it may be appended
 /// to the log afterwards. Reading checks the hash, so damaged code is an error and never runs. A
-/// file that no bound package names is left by a stop between `put` and the record, or by an
-/// uninstall; `remove_unused` takes it away.
+/// file that no bound package names is left by a stop between `put` and the record, by a removal
+/// or by a replacement; `remove_unused` takes it away.
 ///
 /// Handles are the paths processes know, `/package:publisher/pkg/NAME.wasm`, the leading slash
 /// optional (K-194). `vfs` takes this way of reading over later.
@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -65,9 +66,15 @@ public:
     void bind(const PackageRecord& record);
     void unbind(const PackageId& package);
 
-    /// Removes every file that no bound package names, leftovers of an interrupted `put` included;
-    /// returns how many. Precondition: all records are bound and no install is under way.
-    Result<std::size_t> remove_unused();
+    struct Removed {
+        std::size_t count = 0;
+        std::optional<Error> failure;  ///< The first of those that could not be removed.
+    };
+    /// Removes every file that no bound package names, leftovers of an interrupted `put` included.
+    /// One that cannot be removed holds up no other. Nothing is synced: what a power cut brings
+    /// back goes next time. Precondition: all records are bound and durable, and no install is
+    /// under way.
+    Removed remove_unused();
 
 private:
     CodeStore(Files& files, std::string directory, FailedSync failed_sync);

@@ -97,9 +97,71 @@ TEST_F(CodeStoreTest, UnusedAndUnfinishedFilesAreRemovedAndUsedOnesStay) {
     const ContentHash unused = store_->put(bytes_of("unused")).value();
     overwrite("/home/code/" + to_hex(unused) + ".wasm.new", "half");
     store_->bind(record_of("app", {{"a.wasm", used}}));
-    EXPECT_EQ(store_->remove_unused().value(), 2u);
+    const auto removed = store_->remove_unused();
+    EXPECT_EQ(removed.count, 2u);
+    EXPECT_FALSE(removed.failure);
     EXPECT_TRUE(store_->load(used));
     EXPECT_EQ(store_->load(unused).error().code(), ErrorCode::NotFound);
+}
+
+TEST_F(CodeStoreTest, WhatAReplacedOrRemovedPackageAloneNamedIsUnused) {
+    const ContentHash old_code = store_->put(bytes_of("old")).value();
+    const ContentHash new_code = store_->put(bytes_of("new")).value();
+    const ContentHash shared = store_->put(bytes_of("shared")).value();
+    store_->bind(record_of("app", {{"a.wasm", old_code}, {"b.wasm", shared}}));
+    store_->bind(record_of("other", {{"b.wasm", shared}}));
+    EXPECT_EQ(store_->remove_unused().count, 1u) << "the new one, which nobody names yet";
+    ASSERT_TRUE(store_->put(bytes_of("new")));
+    store_->bind(record_of("app", {{"a.wasm", new_code}}));
+    EXPECT_EQ(store_->remove_unused().count, 1u);
+    EXPECT_FALSE(store_->load(old_code));
+    EXPECT_TRUE(store_->load(new_code));
+    store_->unbind({"app", "pub.os"});
+    EXPECT_EQ(store_->remove_unused().count, 1u);
+    EXPECT_TRUE(store_->load(shared)) << "the other package names it too";
+    EXPECT_EQ(files_.list("/home/code").value().size(), 1u);
+}
+
+TEST_F(CodeStoreTest, AFileThatAPackageNamesStaysAlsoWhenItIsDamaged) {
+    const ContentHash hash = store_->put(bytes_of("code")).value();
+    store_->bind(record_of("app", {{"a.wasm", hash}}));
+    overwrite("/home/code/" + to_hex(hash) + ".wasm", "cods");
+    EXPECT_EQ(store_->remove_unused().count, 0u);
+    EXPECT_EQ(store_->load(hash).error().code(), ErrorCode::Corrupt);
+}
+
+TEST_F(CodeStoreTest, WhatCannotBeRemovedIsReportedAndHoldsUpNoOther) {
+    const ContentHash unused = store_->put(bytes_of("unused")).value();
+    ASSERT_TRUE(files_.make_directory("/home/code/000"));
+    auto removed = store_->remove_unused();
+    EXPECT_EQ(removed.count, 1u);
+    ASSERT_TRUE(removed.failure);
+    EXPECT_NE(removed.failure->message().find("/home/code/000"), std::string::npos);
+    EXPECT_EQ(store_->load(unused).error().code(), ErrorCode::NotFound);
+
+    ASSERT_TRUE(store_->put(bytes_of("unused")));
+    files_.detach();
+    removed = store_->remove_unused();
+    EXPECT_EQ(removed.count, 0u);
+    EXPECT_TRUE(removed.failure);
+    EXPECT_TRUE(store_->load(unused));
+}
+
+TEST_F(CodeStoreTest, APowerCutAfterTheCleanupBringsBackNoMoreThanUnusedFiles) {
+    const ContentHash used = store_->put(bytes_of("used")).value();
+    ASSERT_TRUE(store_->put(bytes_of("unused")));
+    ASSERT_TRUE(files_.sync_directory("/"));
+    const PackageRecord record = record_of("app", {{"a.wasm", used}});
+    store_->bind(record);
+    ASSERT_EQ(store_->remove_unused().count, 1u);
+    for (const Crash crash : {Crash::Lost, Crash::Torn, Crash::Reordered}) {
+        SimulatedFiles after(files_.image_after(crash, 1));
+        auto store = CodeStore::open(after, "/home", [](const std::string&) {}).value();
+        store->bind(record);
+        EXPECT_FALSE(store->remove_unused().failure) << to_string(crash);
+        EXPECT_EQ(text_of(store->read("/app:pub.os/pkg/a.wasm").value().wasm), "used");
+        EXPECT_EQ(after.list("/home/code").value().size(), 1u) << to_string(crash);
+    }
 }
 
 TEST_F(CodeStoreTest, AFailedWriteOrRenameLeavesNothingUnderTheHash) {

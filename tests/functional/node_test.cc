@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "node_process.h"
 #include "package_dir.h"
 
@@ -94,6 +96,58 @@ TEST(Node, ACrashIsReportedWithItsTextAndOnExitIsHonoured) {
     EXPECT_TRUE(node.wait_for_line("panicked"));
     const Ended listed = node.command({"ps", "--json"});
     EXPECT_EQ(listed.out.find("panic:bad"), std::string::npos) << listed.out;
+}
+
+/// The contents of all files of code in `home`.
+std::vector<std::string> stored_code(const std::string& home) {
+    std::vector<std::string> code;
+    for (const auto& file : std::filesystem::directory_iterator(home + "/code")) {
+        code.push_back(read_whole_file(file.path()));
+    }
+    return code;
+}
+
+// Every version of a package that was ever installed stayed in the home.
+TEST(Node, AStartRemovesCodeThatNoInstalledPackageNames) {
+    const TemporaryDirectory directory;
+    const std::string home = directory / "home";
+    make_package(directory.path(), "talk", {{.name = "echo", .fixture = "idle", .on_exit = "\"Restart\""}});
+    {
+        NodeProcess node({.home = home, .arguments = {directory / "talk"}});
+        ASSERT_TRUE(node.wait_for_line("ready "));
+        ASSERT_TRUE(eventually([&] { return node.command({"ps"}).out.find("echo:talk") != std::string::npos; }));
+        std::filesystem::remove_all(directory / "talk");
+        make_package(directory.path(), "talk", {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
+        ASSERT_EQ(node.command({"start", directory / "talk"}).status, 0);
+        EXPECT_EQ(stored_code(home).size(), 2u) << "the node still runs";
+        node.kill_hard();
+    }
+    write_file(home + "/code/" + std::string(64, 'a') + ".wasm.new", "half");
+    {
+        // This log knows nothing of the records on disk.
+        NodeProcess node({.home = home, .environment = {{"PERDURE_DURABILITY", "memory"}}});
+        ASSERT_TRUE(node.wait_for_line("ready "));
+        EXPECT_EQ(stored_code(home).size(), 3u);
+        EXPECT_EQ(node.end(), 0);
+    }
+    // What cannot be removed is a warning, and the node starts.
+    std::filesystem::create_directories(home + "/code/folder/full");
+    {
+        NodeProcess node({.home = home});
+        ASSERT_TRUE(node.wait_for_line("echo at "));
+        std::filesystem::remove_all(home + "/code/folder");
+        EXPECT_EQ(stored_code(home), std::vector<std::string>{read_fixture("echo")});
+        EXPECT_EQ(node.command({"send", "echo:talk:test.os", "hello", "--timeout", "10"}).status, 0);
+        for (const char* line : {"unused_code_kept", "unused_code_removed files=2"}) {
+            const auto logged = [&] { return read_whole_file(home + "/log/node.log").find(line) != std::string::npos; };
+            EXPECT_TRUE(eventually(logged)) << line;
+        }
+        EXPECT_EQ(node.command({"remove", "talk:test.os"}).status, 0);
+        EXPECT_EQ(node.end(), 0);
+    }
+    NodeProcess node({.home = home});
+    ASSERT_TRUE(node.wait_for_line("ready "));
+    EXPECT_TRUE(stored_code(home).empty());
 }
 
 TEST(Node, AComponentWithAnUnservedImportIsRefusedWithItsNameAndNothingIsInstalled) {
