@@ -132,8 +132,8 @@ fn run(job: &Job) -> Result<()> {
 }
 
 fn read_adapter(path: &Path) -> Result<Vec<u8>> {
-    let bytes = fs::read(path)
-        .with_context(|| format!("the adapter {} cannot be read", path.display()))?;
+    let bytes =
+        fs::read(path).with_context(|| format!("the adapter {} cannot be read", path.display()))?;
     if !bytes.starts_with(b"\0asm\x01\0\0\0") {
         bail!("the adapter {} is no core module", path.display());
     }
@@ -141,11 +141,7 @@ fn read_adapter(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// A component around a core module.
-fn wrap(
-    mut module: Vec<u8>,
-    world: Option<&(PathBuf, String)>,
-    adapter: &[u8],
-) -> Result<Vec<u8>> {
+fn wrap(mut module: Vec<u8>, world: Option<&(PathBuf, String)>, adapter: &[u8]) -> Result<Vec<u8>> {
     match module.get(..8) {
         Some(b"\0asm\x01\0\0\0") => {}
         Some([b'\0', b'a', b's', b'm', ..]) => bail!("it is a component already"),
