@@ -123,10 +123,10 @@ using Guest = std::unique_ptr<kernel::Guest>;
 class BareEngine {
 public:
     explicit BareEngine(std::uint32_t processes_max,
-                        std::optional<engine::CodeCache> cache = std::nullopt) {
-        engine::EngineSettings settings;
-        settings.processes_max = processes_max;
-        settings.cache = std::move(cache);
+                        std::optional<engine::CodeCache> cache = std::nullopt)
+        : BareEngine(
+              engine::EngineSettings{.processes_max = processes_max, .cache = std::move(cache)}) {}
+    explicit BareEngine(const engine::EngineSettings& settings) {
         auto opened =
             engine::WasmEngine::open(settings, [](std::uint64_t) {}, Log(quiet_, LogLevel::Error));
         if (!opened) {
@@ -494,6 +494,37 @@ void cache_load() {
             .leaves_out = "nothing; the same component, on two threads"});
 }
 
+/// What it costs guests that compute to look whether their slice has ended. No tick comes.
+void epoch_overhead() {
+    BareEngine with({.processes_max = 8});
+    BareEngine without({.processes_max = 8, .no_epochs = true});
+    const std::string wasm = fixture("kernels");
+    const Guest checked = with.start(with.load(wasm));
+    const Guest unchecked = without.start(without.load(wasm));
+    const auto run_ms = [](BareEngine& bare, kernel::Guest& guest, const std::string& kernel) {
+        bare.host.give(kernel);
+        const auto start = SteadyClock::now();
+        if (guest.poll() != PollOutcome::Blocked) {
+            give_up("a kernel did not come back to receive");
+        }
+        return ns_since(start) / 1e6;
+    };
+    for (const std::string kernel : {"fnv", "fibonacci", "sieve", "matrix"}) {
+        std::vector<double> samples;
+        std::vector<double> peers;
+        for (int round = 0; round < 40; ++round) {
+            samples.push_back(run_ms(with, *checked, kernel));
+            peers.push_back(run_ms(without, *unchecked, kernel));
+        }
+        report({.name = "epoch_overhead_" + kernel,
+                .unit = "ms",
+                .value = spread_of(std::move(samples)),
+                .peer = "no_epochs",
+                .peer_value = median_of(std::move(peers)),
+                .leaves_out = "ticks"});
+    }
+}
+
 int main() {
     host_calls();
     poll_blocked(1, 200);
@@ -505,6 +536,7 @@ int main() {
     kill_running();
     release_memory();
     cache_load();
+    epoch_overhead();
     return 0;
 }
 

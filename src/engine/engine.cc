@@ -588,6 +588,7 @@ Result<std::unique_ptr<WasmEngine>> WasmEngine::open(const EngineSettings& setti
     config.max_processes = settings.processes_max;
     config.compile_threads = settings.compile_threads;
     config.max_memory_bytes = settings.memory_bytes_max;
+    config.no_epochs = settings.no_epochs ? 1 : 0;
     if (settings.cache) {
         config.cache_dir = slice(settings.cache->directory);
         config.cache_key = slice(ByteView(settings.cache->key));

@@ -33,9 +33,12 @@ struct CodeCache {
 struct EngineSettings {
     std::uint32_t processes_max =
         0;  ///< 10 000; lowered to what the machine allows, which is logged (E-14).
-    std::uint32_t compile_threads = 0;   ///< 2.
-    std::uint64_t memory_bytes_max = 0;  ///< Largest memory of one guest; 1 GiB.
-    std::optional<CodeCache> cache;      ///< None: components are compiled in every run.
+    std::uint32_t compile_threads = 0;    ///< 2.
+    std::uint64_t memory_bytes_max = 0;   ///< Largest memory of one guest; 1 GiB.
+    std::optional<CodeCache> cache = {};  ///< None: components are compiled in every run.
+    /// Only for benches: guests run without the checks that end slices; no kill reaches one that
+    /// computes.
+    bool no_epochs = false;
 };
 
 /// Counters for tests and metrics; in-use ones fall back to 0 when all guests are gone.

@@ -278,6 +278,9 @@ typedef struct {
     uint64_t hostcall_bytes;
     /// 1: copy memory images at start instead of mapping them: 4 mappings a process, not 6.
     uint8_t no_cow;
+    /// 1: guests run without the checks that end slices, so nothing interrupts or kills one that
+    /// computes. Only for benches, to measure what the checks cost.
+    uint8_t no_epochs;
     /// Directory of compiled code, made if missing; empty: code is compiled in every run.
     kwe_slice cache_dir;
     /// 32 secret bytes that authenticate it; given exactly when `cache_dir` is.

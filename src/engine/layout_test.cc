@@ -110,6 +110,7 @@ const std::vector<Entry> kLayout = {
     FIELD(kwe_engine_config, warm_bytes),
     FIELD(kwe_engine_config, hostcall_bytes),
     FIELD(kwe_engine_config, no_cow),
+    FIELD(kwe_engine_config, no_epochs),
     FIELD(kwe_engine_config, cache_dir),
     FIELD(kwe_engine_config, cache_key),
     SIZE(kwe_stats),

@@ -115,7 +115,8 @@ plain! { DATA_LAYOUT:
         struct_size: u32, mode: u32,
         max_processes: u32, slice_ticks: u32, compile_threads: u32, warm_slots: u32,
         max_memory_bytes: u64, wasm_stack_bytes: u64, host_stack_bytes: u64, warm_bytes: u64,
-        hostcall_bytes: u64, no_cow: u8, cache_dir: kwe_slice, cache_key: kwe_slice,
+        hostcall_bytes: u64, no_cow: u8, no_epochs: u8, cache_dir: kwe_slice,
+        cache_key: kwe_slice,
     }
     struct kwe_stats {
         struct_size: u32, max_processes: u32,

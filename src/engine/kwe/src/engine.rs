@@ -51,6 +51,7 @@ pub struct Settings {
     warm_bytes: usize,
     pub hostcall_bytes: usize,
     no_cow: bool,
+    no_epochs: bool,
 }
 
 /// What all processes and components of an engine share.
@@ -175,6 +176,7 @@ fn settings(config: &kwe_engine_config) -> Result<Settings, Error> {
         warm_bytes: or(config.warm_bytes, 512 << 10) as usize,
         hostcall_bytes: or(config.hostcall_bytes, max_memory_bytes + (64 << 10)) as usize,
         no_cow: config.no_cow != 0,
+        no_epochs: config.no_epochs != 0,
     })
 }
 
@@ -223,7 +225,7 @@ fn wasmtime_config(settings: &Settings) -> Config {
         .strategy(Strategy::Cranelift)
         .cranelift_opt_level(OptLevel::Speed)
         .parallel_compilation(true)
-        .epoch_interruption(true)
+        .epoch_interruption(!settings.no_epochs)
         .consume_fuel(false)
         .signals_based_traps(true)
         .memory_reservation(4 << 30)

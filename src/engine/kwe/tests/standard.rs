@@ -319,9 +319,8 @@ fn versions_can_be_imported_together() {
     assert_eq!(process.script().calls, ["clear_state"; 4]);
 }
 
-#[test]
-fn a_send_that_is_asked_to_give_way_ends_the_slice_without_a_tick() {
-    let node = Node::new();
+/// A guest that works after a send, and the answer that asks it to give way.
+fn asked_to_give_way(node: &Node) -> Process {
     let (dir, world, interface) = VERSIONS[3];
     let imports = imports(dir);
     let import = imports.iter().find(|import| import.name == "send-requests").unwrap();
@@ -332,11 +331,25 @@ fn a_send_that_is_asked_to_give_way_ends_the_slice_without_a_tick() {
     );
     assert_eq!(import.params, ["i32", "i32"]);
     let script = Script { pending: [("send_requests", 1)].into(), ..Default::default() };
-    let mut process = node.process_with(&guest_of(dir, world, &core), script, 0);
+    node.process_with(&guest_of(dir, world, &core), script, 0)
+}
+
+#[test]
+fn a_send_that_is_asked_to_give_way_ends_the_slice_without_a_tick() {
+    let node = Node::new();
+    let mut process = asked_to_give_way(&node);
     assert_eq!(process.poll(), P_YIELDED);
     assert_eq!(process.script().ticks, 1);
     assert_eq!(process.poll(), P_DONE);
     assert_eq!(process.script().calls, ["send_requests"], "the send was done at once");
+}
+
+#[test]
+fn without_epoch_checks_nothing_ends_a_slice() {
+    let node = Node::with(&kwe_engine_config { no_epochs: 1, ..config() }).unwrap();
+    let mut process = asked_to_give_way(&node);
+    assert_eq!(process.poll(), P_DONE);
+    assert_eq!(process.script().ticks, 0);
 }
 
 #[test]
