@@ -11,10 +11,12 @@ namespace perdure {
 // no recursion.
 class JsonBuilder {
 public:
+    // Boost.JSON looks for these names. NOLINTBEGIN(readability-identifier-naming)
     static constexpr std::size_t max_object_size = static_cast<std::size_t>(-1);
     static constexpr std::size_t max_array_size = static_cast<std::size_t>(-1);
     static constexpr std::size_t max_key_size = static_cast<std::size_t>(-1);
     static constexpr std::size_t max_string_size = static_cast<std::size_t>(-1);
+    // NOLINTEND(readability-identifier-naming)
     using Code = boost::json::error_code;
 
     Json take() { return std::move(result_); }
@@ -142,7 +144,7 @@ private:
 
 namespace {
 
-Error syntax_error(std::string_view text, std::size_t offset, std::string what) {
+Error syntax_error(std::string_view text, std::size_t offset, const std::string& what) {
     const std::string_view before = text.substr(0, std::min(offset, text.size()));
     const std::size_t line =
         1 + static_cast<std::size_t>(std::count(before.begin(), before.end(), '\n'));

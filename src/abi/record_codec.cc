@@ -126,6 +126,7 @@ GrantCause read_cause(BinaryReader& in) {
     const std::uint8_t cause = in.u8();
     if (cause >= kGrantCauseCount) {
         in.fail("a cause that does not exist");
+        return {};
     }
     return static_cast<GrantCause>(cause);
 }

@@ -61,7 +61,7 @@ Error ControlClient::explain(const Error& error) const {
     return error;
 }
 
-Result<transport::HttpResponse> ControlClient::exchange(transport::HttpRequest request,
+Result<transport::HttpResponse> ControlClient::exchange(const transport::HttpRequest& request,
                                                         Patience patience) const {
     transport::HttpClientOptions options{.unix_path = socket_};
     if (patience == Patience::Endless) {

@@ -44,7 +44,7 @@ public:
     const std::string& home() const { return home_; }
 
 private:
-    Result<transport::HttpResponse> exchange(transport::HttpRequest request,
+    Result<transport::HttpResponse> exchange(const transport::HttpRequest& request,
                                              Patience patience) const;
     Error explain(const Error& error) const;
 

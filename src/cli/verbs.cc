@@ -5,7 +5,7 @@
 namespace perdure::cli {
 
 std::span<const VerbInfo> verb_table() {
-    static const std::vector<VerbInfo> kTable = {
+    static const std::vector<VerbInfo> table = {
         {Verb::Run,
          "run",
          "Start a node, install packages and follow their prints",
@@ -98,7 +98,7 @@ std::span<const VerbInfo> verb_table() {
          {{"perdure completion bash",
            "to be read by the shell: source <(perdure completion bash)"}}},
     };
-    return kTable;
+    return table;
 }
 
 const VerbInfo& verb_info(Verb verb) {

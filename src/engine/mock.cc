@@ -690,7 +690,8 @@ int kwe_component_get(kwe_engine* engine, kwe_slice wasm, const std::uint8_t* sh
         std::memcpy(hash.data(), sha256, hash.size());
     }
     const std::lock_guard lock(engine->mutex);
-    if ((*out = find_locked(*engine, hash)) != nullptr) {
+    *out = find_locked(*engine, hash);
+    if (*out != nullptr) {
         engine->memory_hits.fetch_add(1);
         return KWE_OK;
     }

@@ -6,15 +6,15 @@
 namespace perdure::kernel {
 
 const SharedBytes& Content::body() const {
-    return request() != nullptr ? request()->body : response()->body;
+    return std::visit([](const auto& either) -> const auto& { return either.body; }, message);
 }
 
 const std::optional<std::string>& Content::metadata() const {
-    return request() != nullptr ? request()->metadata : response()->metadata;
+    return std::visit([](const auto& either) -> const auto& { return either.metadata; }, message);
 }
 
 const std::vector<Capability>& Content::capabilities() const {
-    return request() != nullptr ? request()->capabilities : response()->capabilities;
+    return std::visit([](const auto& either) -> const auto& { return either.capabilities; }, message);
 }
 
 Envelope::Envelope() = default;

@@ -10,6 +10,14 @@
 
 namespace perdure::kernel {
 
+namespace {
+
+std::optional<SharedBytes> context_of(const SendView& send) {
+    return send.context ? std::optional(SharedBytes(*send.context)) : std::nullopt;
+}
+
+}  // namespace
+
 CallStatus Instance::send_requests(std::span<const SendView> sends) {
     for (const SendView& send : sends) {
         end_slice_ = send_one(send, SendPurpose::Queue).past_half || end_slice_;
@@ -57,10 +65,6 @@ Instance::Sent Instance::send_one(const SendView& send, SendPurpose purpose) {
     } else if (request.inherit) {
         blob = inheritable_;
     }
-    std::optional<SharedBytes> context;
-    if (send.context) {
-        context = SharedBytes(*send.context);
-    }
 
     Sent sent;
     Ref<const Party> reply_to;
@@ -84,7 +88,7 @@ Instance::Sent Instance::send_one(const SendView& send, SendPurpose purpose) {
         outstanding->target = route.party;
         outstanding->content = content;
         outstanding->blob = blob;
-        outstanding->outcome = {std::move(context), saved_variables()};
+        outstanding->outcome = {context_of(send), saved_variables()};
         const MonotonicTime deadline =
             deadline_after(kernel_.clock().monotonic_now(), *request.expects_response, std::chrono::seconds(1));
         worker_.deadlines().arm(*outstanding, deadline);
@@ -96,7 +100,7 @@ Instance::Sent Instance::send_one(const SendView& send, SendPurpose purpose) {
         if (expects) {
             fail(sent.id, SendErrorKind::Offline, std::nullopt);
         } else {
-            return_message(route.party, std::move(content), std::move(blob), std::move(context),
+            return_message(route.party, std::move(content), std::move(blob), context_of(send),
                            SendErrorKind::Offline);
         }
         return sent;

@@ -52,7 +52,7 @@ struct Call {
 /// Answers with the value's JSON, or the error.
 template <typename T, typename F>
 Done<T> answer_with(const Call& call, F&& to_answer) {
-    return [responder = call.responder, to_answer = std::forward<F>(to_answer)](Result<T> result) {
+    return [responder = call.responder, to_answer = std::forward<F>(to_answer)](const Result<T>& result) {
         if (!result) {
             return responder.respond(error_response(result.error()));
         }
@@ -120,7 +120,7 @@ void fail_about_package(NodeApi& api, const HttpResponder& responder, const Erro
 template <typename T, typename F>
 Done<T> about_process(const Call& call, F&& to_answer) {
     return [api = call.api, responder = call.responder, process = call.element(2),
-            to_answer = std::forward<F>(to_answer)](Result<T> result) {
+            to_answer = std::forward<F>(to_answer)](const Result<T>& result) {
         if (!result) {
             return fail_about_process(*api, responder, result.error(), process);
         }
@@ -207,7 +207,7 @@ void delete_package(const Call& call) {
         return call.fail(parsed.error());
     }
     call.api->remove_package(
-        package, [api = call.api, responder = call.responder, package](Result<void> result) {
+        package, [api = call.api, responder = call.responder, package](const Result<void>& result) {
             if (!result) {
                 return fail_about_package(*api, responder, result.error(), package);
             }
@@ -294,7 +294,7 @@ void get_logs(const Call& call) {
 }
 
 void post_shutdown(const Call& call) {
-    call.api->shutdown([responder = call.responder](Result<void> result) {
+    call.api->shutdown([responder = call.responder](const Result<void>& result) {
         if (!result) {
             return responder.respond(error_response(result.error()));
         }

@@ -28,7 +28,7 @@ public:
         put(*state, text);
     }
 
-    void end(Result<void> how) {
+    void end(const Result<void>& how) {
         if (!how) {
             write(error_json(how.error()));
         }
@@ -83,7 +83,7 @@ Result<void> stream_logs(NodeApi& api, const LogQuery& query,
     const auto pipe = std::make_shared<LogPipe>();
     auto opened =
         api.logs(query, {.line = [pipe](const LogLine& line) { pipe->write(to_json(line)); },
-                         .end = [pipe](Result<void> how) { pipe->end(std::move(how)); }});
+                         .end = [pipe](const Result<void>& how) { pipe->end(how); }});
     if (!opened) {
         return std::move(opened).error();
     }

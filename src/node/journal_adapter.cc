@@ -26,10 +26,10 @@ void JournalAdapter::when_room(kernel::AppenderId appender, std::size_t bytes, s
 }
 
 void JournalAdapter::append_large(kernel::AppenderId appender, Entry entry, AppendDone done) {
-    stage(appender, entry, kStageAttemptsMax, std::move(done));
+    stage(appender, entry, kStageAttemptsMax, done);
 }
 
-void JournalAdapter::stage(kernel::AppenderId appender, const Entry& entry, int attempts_left, AppendDone done) {
+void JournalAdapter::stage(kernel::AppenderId appender, const Entry& entry, int attempts_left, const AppendDone& done) {
     const auto once_there_is_space = [this, appender, entry, done](int attempts) {
         log_.when_room(appender, kEntryOverheadBytes, [=, this] { stage(appender, entry, attempts, done); });
     };
@@ -54,7 +54,7 @@ void JournalAdapter::stage(kernel::AppenderId appender, const Entry& entry, int 
     });
 }
 
-void JournalAdapter::append_staged(kernel::AppenderId appender, std::shared_ptr<StagedEntry> staged, AppendDone done) {
+void JournalAdapter::append_staged(kernel::AppenderId appender, const std::shared_ptr<StagedEntry>& staged, AppendDone done) {
     const Appended appended = log_.append(std::move(*staged), appender);
     switch (appended.outcome) {
         case Appended::Outcome::Taken: done(appended.number); return;

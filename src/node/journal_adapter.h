@@ -24,8 +24,8 @@ public:
     SequenceNumber durable() const override { return log_.durable(); }
 
 private:
-    void stage(kernel::AppenderId appender, const Entry& entry, int attempts_left, AppendDone done);
-    void append_staged(kernel::AppenderId appender, std::shared_ptr<StagedEntry> staged, AppendDone done);
+    void stage(kernel::AppenderId appender, const Entry& entry, int attempts_left, const AppendDone& done);
+    void append_staged(kernel::AppenderId appender, const std::shared_ptr<StagedEntry>& staged, AppendDone done);
 
     EntryLog& log_;
     Executor& blocking_;

@@ -39,7 +39,7 @@ public:
             const spdlog::string_view_t text(line.data(), line.size());
             sink_->log(spdlog::details::log_msg(spdlog::string_view_t(), level_of(level), text));
             sink_->flush();
-        } catch (const std::exception&) {
+        } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
             // A full disk loses log lines, nothing else.
         }
     }

@@ -77,7 +77,7 @@ std::string phase_of(const kernel::ProcessStatus& status) {
 
 /// In the order they are built; destroyed in reverse by `~Node`.
 struct Node::Parts {
-    Parts(LoadedSettings settings_in, NodeWorld world_in) : settings(std::move(settings_in)), world(world_in) {}
+    Parts(LoadedSettings settings_in, NodeWorld world_in) : settings(std::move(settings_in)), world(std::move(world_in)) {}
 
     LoadedSettings settings;
     NodeWorld world;
@@ -368,7 +368,7 @@ void Node::processes(Done<std::vector<ProcessRow>> done) {
 }
 
 void Node::list_processes(SequenceNumber also_seen, const Done<std::vector<ProcessRow>>& done) {
-    auto listed = parts_->kernel->processes().map([&](std::vector<kernel::ProcessStatus> all) {
+    auto listed = parts_->kernel->processes().map([&](const std::vector<kernel::ProcessStatus>& all) {
         const std::uint64_t durable = parts_->storage->log().durable().value;
         std::vector<ProcessRow> rows;
         for (const kernel::ProcessStatus& status : all) {
@@ -419,7 +419,7 @@ void Node::start_package(std::string directory, Done<StartedPackage> done) {
 
 void Node::remove_package(std::string package, Done<void> done) {
     parts_->pool->submit([this, package = std::move(package), done = std::move(done)] {
-        auto removed = parse_package_id(package).and_then([&](PackageId id) { return parts_->installer->remove(id); });
+        auto removed = parse_package_id(package).and_then([&](const PackageId& id) { return parts_->installer->remove(id); });
         if (!removed) {
             const bool tells = removed.error().code() == ErrorCode::NotFound;
             parts_->refuse(tells ? parts_->storage->log().last() : SequenceNumber(), std::move(removed).error(), done);
@@ -543,7 +543,7 @@ void Node::export_state(std::string process, Done<std::optional<SharedBytes>> do
 }
 
 void Node::read_state(const ProcessId& id, Done<std::optional<SharedBytes>> done) {
-    parts_->journal->read(Family::ProcessState, process_key(id), [this, done](Result<Seen<kernel::Journal::StoredValue>> read) {
+    parts_->journal->read(Family::ProcessState, process_key(id), [this, done = std::move(done)](Result<Seen<kernel::Journal::StoredValue>> read) {
         if (!read) {
             done(std::move(read).error());
             return;
@@ -593,7 +593,7 @@ void Node::write_state(const ProcessId& id, std::optional<SharedBytes> bytes, Do
     const std::uint64_t size = bytes ? bytes->size() : 0;
     Entry entry{bytes ? EntryKind::SetState : EntryKind::ClearState, {}};
     entry.changes.push_back({Family::ProcessState, process_key(id), std::move(bytes)});
-    parts_->pool->submit([this, id, size, entry = std::move(entry), done]() mutable {
+    parts_->pool->submit([this, id, size, entry = std::move(entry), done = std::move(done)]() mutable {
         EntryLog& log = parts_->storage->log();
         Appended appended;
         if (log.status().no_space) {

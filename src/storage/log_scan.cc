@@ -13,7 +13,7 @@ constexpr std::size_t kBlockBytes = 32768;
 constexpr std::size_t kFragmentHeaderBytes = 7;
 constexpr std::size_t kBatchHeaderBytes = 12;
 
-enum FragmentType : Byte { kWhole = 1, kFirst = 2, kMiddle = 3, kLast = 4 };
+enum FragmentType : Byte { Whole = 1, First = 2, Middle = 3, Last = 4 };
 
 // RocksDB masks checksums that it stores beside the data they cover.
 std::uint32_t masked(std::uint32_t crc) {
@@ -34,7 +34,7 @@ std::optional<Fragment> fragment_at(ByteView file, std::size_t offset) {
     const Byte* header = file.data() + offset;
     const std::size_t length = header[4] | static_cast<std::size_t>(header[5]) << 8;
     const Byte type = header[6];
-    if (type < kWhole || type > kLast || offset + kFragmentHeaderBytes + length > block_end) {
+    if (type < Whole || type > Last || offset + kFragmentHeaderBytes + length > block_end) {
         return {};
     }
     if (masked(crc32c(file.subspan(offset + 6, 1 + length))) != get_u32(header)) {
@@ -56,7 +56,7 @@ std::size_t next_beginning(ByteView file, std::size_t offset) {
             continue;
         }
         const auto fragment = fragment_at(file, offset);
-        if (fragment && (fragment->type == kWhole || fragment->type == kFirst)) {
+        if (fragment && (fragment->type == Whole || fragment->type == First)) {
             return offset;
         }
     }
@@ -174,7 +174,7 @@ void for_each_record(ByteView file, std::size_t tail, Record&& record, Damage&& 
             continue;
         }
         const auto fragment = fragment_at(file, offset);
-        const bool begins = fragment && (fragment->type == kWhole || fragment->type == kFirst);
+        const bool begins = fragment && (fragment->type == Whole || fragment->type == First);
         if (!fragment || begins == open) {
             damage(open ? begin : offset, fragment
                                               ? "fragments out of order"
@@ -191,15 +191,15 @@ void for_each_record(ByteView file, std::size_t tail, Record&& record, Damage&& 
             open = true;
             parts.clear();
         }
-        if (fragment->type == kWhole) {
+        if (fragment->type == Whole) {
             record(begin, end, fragment->data);
         } else {
             parts.insert(parts.end(), fragment->data.begin(), fragment->data.end());
         }
-        if (fragment->type == kLast) {
+        if (fragment->type == Last) {
             record(begin, end, ByteView(parts));
         }
-        open = fragment->type == kFirst || fragment->type == kMiddle;
+        open = fragment->type == First || fragment->type == Middle;
         offset = end;
     }
     if (open) {

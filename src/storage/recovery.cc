@@ -342,8 +342,8 @@ Result<std::vector<LiveLarge>> list_large(const Store& store) {
     }
 }
 
-Result<RecoveredStore> recover_store(RecoveryOptions options, LargeEntries& large, Files& files,
-                                     const Clock& clock, const Log& logger) {
+Result<RecoveredStore> recover_store(const RecoveryOptions& options, LargeEntries& large,
+                                     Files& files, const Clock& clock, const Log& logger) {
     ASSIGN_OR_RETURN(const LogScan scan, scan_log(files, options.db_path));
     const auto note = read_file(files, options.db_path + "/durable", kNoteBytes);
     Judgement judgement = judge(scan, note, {});

@@ -79,7 +79,7 @@ struct RecoveryOptions {
 };
 
 /// Errors: Corrupt, Unsupported (newer store format), Io; see Storage::open.
-Result<RecoveredStore> recover_store(RecoveryOptions options, LargeEntries& large, Files& files,
-                                     const Clock& clock, const Log& logger);
+Result<RecoveredStore> recover_store(const RecoveryOptions& options, LargeEntries& large,
+                                     Files& files, const Clock& clock, const Log& logger);
 
 }  // namespace perdure

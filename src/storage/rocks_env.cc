@@ -527,7 +527,7 @@ struct RocksEnv::Inside {
     std::shared_ptr<LogAsLogger> logger;
 };
 
-RocksEnv::RocksEnv(Parts parts) : inside_(std::make_unique<Inside>(parts)) {}
+RocksEnv::RocksEnv(const Parts& parts) : inside_(std::make_unique<Inside>(parts)) {}
 RocksEnv::~RocksEnv() = default;
 
 rocksdb::Env* RocksEnv::env() {

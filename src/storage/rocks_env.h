@@ -41,7 +41,7 @@ public:
         std::uint64_t log_extend_bytes = 0;
     };
 
-    explicit RocksEnv(Parts parts);
+    explicit RocksEnv(const Parts& parts);
     ~RocksEnv();
     RocksEnv(const RocksEnv&) = delete;
     RocksEnv& operator=(const RocksEnv&) = delete;

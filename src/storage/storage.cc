@@ -117,7 +117,7 @@ Result<std::unique_ptr<Storage>> Storage::open(StorageOptions options, Home& hom
         recovery.after_failed_write = after_failed_write;
         recovery.failed_sync = failed_sync;
         recovery.fresh_log_id = random.next_u64();
-        ASSIGN_OR_RETURN(RecoveredStore recovered, recover_store(std::move(recovery), *parts->large,
+        ASSIGN_OR_RETURN(RecoveredStore recovered, recover_store(recovery, *parts->large,
                                                                  files, clock, parts->logger));
         mark = recovered.mark;
         large = std::move(recovered.large);

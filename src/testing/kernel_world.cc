@@ -108,13 +108,13 @@ private:
 };
 
 KernelWorld::KernelWorld(Options options)
-    : options_(options),
-      executor_(options.threads == kernel::Kernel::Threads::Real),
+    : options_(std::move(options)),
+      executor_(options_.threads == kernel::Kernel::Threads::Real),
       journal_(executor_),
       log_(std::make_unique<Lines>()),
       code_(std::make_unique<Code>()),
       watched_clock_(std::make_unique<WatchedClock>(clock_)),
-      next_seed_(options.seed) {
+      next_seed_(options_.seed) {
     build();
 }
 

@@ -115,7 +115,11 @@ void SimulatedFiles::fault(std::uint64_t& counter, std::uint64_t nth) {
 }
 
 bool SimulatedFiles::strikes(std::uint64_t& counter) {
-    return counter != 0 && --counter == 0;
+    if (counter == 0) {
+        return false;
+    }
+    --counter;
+    return counter == 0;
 }
 
 Result<void> SimulatedFiles::apply(DiskOperation operation) {

@@ -81,8 +81,8 @@ public:
                    });
     }
     void post_stream_head(HttpResponse head) override {
-        asio::post(owner_.io(), [self = shared_from_this(), head = std::move(head)]() mutable {
-            self->write_stream_head(std::move(head));
+        asio::post(owner_.io(), [self = shared_from_this(), head = std::move(head)] {
+            self->write_stream_head(head);
         });
     }
     void post_pump() override {
@@ -96,7 +96,7 @@ private:
     void on_request(error_code failure);
     void refuse(error_code failure);
     void write_response(HttpResponse response);
-    void write_stream_head(HttpResponse head);
+    void write_stream_head(const HttpResponse& head);
     void watch_for_gone();
     void pump();
     void send(std::string bytes, std::string body, void (Connection::*next)());
@@ -259,7 +259,7 @@ void Connection::write_response(HttpResponse response) {
          &Connection::response_sent);
 }
 
-void Connection::write_stream_head(HttpResponse head_in) {
+void Connection::write_stream_head(const HttpResponse& head_in) {
     if (phase_ == Phase::Closed) {
         return;
     }

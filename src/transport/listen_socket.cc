@@ -102,10 +102,11 @@ Result<ListenSocket> ListenSocket::open_tcp(const std::string& address, std::uin
     }
     ListenSocket opened(::socket(to.any.sa_family, kKind, 0), 0);
     const int on = 1;
+    socklen_t bound_size = sizeof to;
     if (opened.handle_ < 0 ||
         ::setsockopt(opened.handle_, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) != 0 ||
         !bind_and_listen(opened.handle_, &to.any, size) ||
-        ::getsockname(opened.handle_, &to.any, &(size = sizeof to)) != 0) {
+        ::getsockname(opened.handle_, &to.any, &bound_size) != 0) {
         return socket_error(address + ":" + std::to_string(port), errno);
     }
     opened.port_ = ntohs(to.any.sa_family == AF_INET ? to.v4.sin_port : to.v6.sin6_port);
