@@ -133,6 +133,12 @@ void check_batch(ByteView file, const ScannedBatch& batch) {
     CHECK(mark == batch.mark);
 }
 
+/// Whether only zeros follow, which a file that was made longer ahead has behind its last batch.
+bool is_zero_from(ByteView file, std::uint64_t offset) {
+    return offset >= file.size() || std::all_of(file.begin() + static_cast<std::ptrdiff_t>(offset),
+                                                file.end(), [](Byte byte) { return byte == 0; });
+}
+
 /// Batches and damage lie in the file in the order in which they are told, and no byte is untold.
 void check_places(ByteView file, std::size_t file_index, const LogScan& scan) {
     std::size_t batch_count = 0;
@@ -168,7 +174,9 @@ void check_places(ByteView file, std::size_t file_index, const LogScan& scan) {
               scan.batches[before].begin > damage.offset);
         ++damage_count;
     }
-    CHECK(damage_count != 0 || file.size() - end < kHeaderBytes);
+    const std::uint64_t block_end = (end / kBlockBytes + 1) * kBlockBytes;
+    CHECK(damage_count != 0 || file.size() - end < kHeaderBytes ||
+          is_zero_from(file, block_end - end < kHeaderBytes ? block_end : end));
     CHECK(batch_count * (kHeaderBytes + kBatchHeaderBytes) <= file.size());
     CHECK(damage_count <= file.size());
 }
@@ -221,10 +229,12 @@ void read_log(Byte how, ByteView bytes) {
                                           : scan.batches[scan.batches.size() / 2].mark.last;
     }
     check_judgement(scan, files, tables_end);
-    // A manifest has the frame only: nothing that is damage there is none here.
+    // A manifest has the frame only: nothing that is damage there is none here, but for zeros at
+    // the end.
     const auto damage = first_record_damage(files.front());
-    CHECK(!damage || (damage->offset < files.front().size() && !scan.damages.empty() &&
-                      scan.damages.front().offset <= damage->offset));
+    CHECK(!damage || damage->offset < files.front().size());
+    CHECK(!damage || is_zero_from(files.front(), damage->offset) ||
+          (!scan.damages.empty() && scan.damages.front().offset <= damage->offset));
 }
 
 }  // namespace
