@@ -37,7 +37,8 @@ private:
     bool take_token();
 
     std::atomic<Phase> phase_{Phase::Empty};
-    std::mutex mutex_;  // Guards nothing but the sleep itself.
+    Nanoseconds last_wait_ = Nanoseconds::max();  // the owner's
+    std::mutex mutex_;                            // Guards nothing but the sleep itself.
     std::condition_variable wake_;
 };
 
