@@ -19,6 +19,7 @@ namespace perdure::kernel {
 /// to sleep for.
 class Parker {
 public:
+    /// Where the last wait was short it first looks for the token a moment, giving way to others.
     /// Sleeps until the token is there, then takes it, or until `until` has come; without `until`,
     /// or with `MonotonicTime::max()`, only for the token. May return early for no reason: look
     /// again at what you waited for.

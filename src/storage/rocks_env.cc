@@ -177,9 +177,9 @@ public:
         return disk_.change([&] { return file_->truncate(size); });
     }
     IOStatus Close(const IOOptions&, IODebugContext*) override {
-        if (extended_ > file_->size()) {
-            // Tidy only: whoever reads the file ends where the zeros begin.
-            static_cast<void>(disk_.change([&] { return file_->truncate(file_->size()); }));
+        if (extended_ > file_->size() && disk_.failure().empty()) {
+            // Tidy only, so tried once: whoever reads the file ends where the zeros begin.
+            static_cast<void>(file_->truncate(file_->size()));
         }
         return status_of(file_->close());
     }
