@@ -91,16 +91,17 @@ command_bench() {
 }
 
 command_format() {
-    local files mode=(-i)
+    local files mode=(-i) status=0
     [ "${1:-}" != --check ] || mode=(--dry-run -Werror)
     need_packages git "${packages_format[@]}"
     mapfile -t files < <(git ls-files -co --exclude-standard -- '*.h' '*.cc' '*.cpp' | grep -v '^sdk/cpp/glue/' |
         while read -r file; do [ ! -f "$file" ] || echo "$file"; done)
-    clang-format-19 "${mode[@]}" "${files[@]}"
+    clang-format-19 "${mode[@]}" "${files[@]}" || status=1
     if command -v rustfmt >/dev/null; then
         mode=()
         [ "${1:-}" != --check ] || mode=(--check)
         need_rust
-        "$cargo" fmt --manifest-path "$kwe/Cargo.toml" --all -- "${mode[@]}"
+        "$cargo" fmt --manifest-path "$kwe/Cargo.toml" --all -- "${mode[@]}" || status=1
     fi
+    return $status
 }

@@ -144,6 +144,10 @@ test_samples() {
     done
 }
 
+test_format() {
+    if command_format --check; then count 1 0; else count 0 1; return 1; fi
+}
+
 test_conformance() {
     scripts/check_conformance --summary
 }
@@ -172,6 +176,7 @@ test_all() {
         step "tests of the engine (cargo)" test_cargo
         step "samples from source" test_samples
     fi
+    step "format" test_format
     step "guests match their sources" test_guests
     step "conformance: what is covered" test_conformance
     if step "build asan (mock engine)" build_asan; then
@@ -194,7 +199,7 @@ command_test() {
     trap closing_line EXIT
     failed=1  # an end before the first step is a failure
     need_build
-    need_packages "${packages_fuzz[@]}" "${packages_guests_cpp[@]}" "${packages_guests_rust[@]}"
+    need_packages "${packages_format[@]}" "${packages_fuzz[@]}" "${packages_guests_cpp[@]}" "${packages_guests_rust[@]}"
     failed=0
     set +e
     test_all

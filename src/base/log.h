@@ -22,6 +22,8 @@ class LogSink {
 public:
     virtual ~LogSink() = default;
     virtual void write(LogLevel level, std::string_view line) = 0;
+    /// Lets out what the sink may have gathered.
+    virtual void flush() {}
 };
 
 /// One `key=value` of a line. Values with blanks, quotes, `=` or control characters are quoted and escaped.

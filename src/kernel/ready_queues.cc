@@ -6,6 +6,12 @@
 #include "base/check.h"
 
 namespace perdure::kernel {
+namespace {
+
+/// What a run takes of a turn at least, so that a turn ends whatever the clock says.
+constexpr Nanoseconds kLeastOfTurn = std::chrono::microseconds(10);
+
+}  // namespace
 
 ReadyNode::~ReadyNode() { CHECK(phase_ == Phase::Waiting); }
 
@@ -46,14 +52,14 @@ void ReadyQueues::wake(ReadyNode& node) {
     }
 }
 
-/// The share does not count after a batch run (invariant 4): otherwise a batch process that had
+/// The share does not count after a batch turn (invariant 4): otherwise a batch process that had
 /// just given way at a tick could be followed by another one, and the woken process would wait for
 /// a second tick.
 bool ReadyQueues::batch_is_next() const {
     if (interactive_.empty() || batch_.empty()) {
         return !batch_.empty();
     }
-    return !ran_as_batch_ && interactive_work_ >= kInteractiveShare;
+    return turn_left_ > Nanoseconds(0) || (!ran_as_batch_ && interactive_work_ >= kInteractiveShare);
 }
 
 ReadyNode* ReadyQueues::take(MonotonicTime now) {
@@ -65,6 +71,11 @@ ReadyNode* ReadyQueues::take(MonotonicTime now) {
         interactive_work_ = Nanoseconds(0);
     }
     ran_as_batch_ = batch_is_next();
+    if (!ran_as_batch_ || interactive_.empty()) {
+        turn_left_ = Nanoseconds(0);
+    } else if (turn_left_ == Nanoseconds(0)) {
+        turn_left_ = kSlice;
+    }
     ReadyList& queue = ran_as_batch_ ? batch_ : interactive_;
     running_ = queue.first();
     CHECK(running_->batch_ == ran_as_batch_);  // Invariant 3.
@@ -83,12 +94,16 @@ TickDecision ReadyQueues::on_tick(MonotonicTime now) {
     const bool used_up = used(*running_, now) >= kSlice;
     running_->batch_ = running_->batch_ || used_up;
     const bool gives_way = running_->batch_ && !interactive_.empty();
+    if (gives_way) {
+        turn_left_ = Nanoseconds(0);
+    }
     return gives_way || (used_up && !batch_.empty()) ? TickDecision::Yield : TickDecision::Continue;
 }
 
-/// A batch run beside interactive processes mostly ends before its slice, at the next tick. So it
-/// makes up for four times its own length and not for the whole share, and the next one comes the
-/// sooner: over time batch processes get their fifth.
+/// Batch processes have turns of a slice together: many short runs of processes that crash one
+/// after the other hold an interactive one up once and not each time. A turn mostly ends before
+/// its slice, at the next tick. So each run makes up for four times its own length and not for the
+/// whole share, and the next turn comes the sooner: over time batch processes get their fifth.
 void ReadyQueues::end_run(ReadyNode& node, MonotonicTime now) {
     CHECK(running_ == &node);  // Invariant 2.
     running_ = nullptr;
@@ -97,6 +112,7 @@ void ReadyQueues::end_run(ReadyNode& node, MonotonicTime now) {
     if (ran_as_batch_) {
         const Nanoseconds made_up = std::min(used, kSlice) * (kInteractiveShare / kSlice);
         interactive_work_ = std::max(interactive_work_ - made_up, Nanoseconds(0));
+        turn_left_ = std::max(turn_left_ - std::max(used, kLeastOfTurn), Nanoseconds(0));
     } else if (!batch_.empty()) {
         // Capped: what batch processes missed long ago does not count for ever.
         interactive_work_ += std::min(used, kInteractiveShare - interactive_work_);

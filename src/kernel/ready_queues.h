@@ -4,9 +4,11 @@
 ///
 /// A process that was woken and has not used up a slice since is *interactive*: it goes first, in
 /// order of waking. One that used up a slice, or gave its slice up, is *batch* until it has waited
-/// and is woken again. Batch processes run when no interactive one is ready, and one of them at the
-/// latest after 4 ms of interactive work. So a woken process runs at the computing one's next tick,
-/// and with b computing ones each runs again within b × 6 ms.
+/// and is woken again. Batch processes run when no interactive one is ready, and beside interactive
+/// ones in *turns*: one turn of at most a slice at the latest after 4 ms of interactive work, over at
+/// the first tick. So a woken process runs at the computing one's next tick, with b computing ones
+/// each runs again within b × 6 ms, and processes whose runs are short (they crash over and over)
+/// hold the others up once in 4 ms and not once a run.
 ///
 ///     Waiting ──wake──▶ Interactive ──take──▶ Running ──blocked──▶ Waiting, or Interactive again
 ///                                               ▲ │                if it was woken meanwhile
@@ -22,7 +24,7 @@
 ///  2. At most one node runs; whoever took it says how the run ended before taking the next.
 ///  3. Everything in the batch queue has used up or given up a slice since it last waited; nothing
 ///     in the interactive queue has.
-///  4. After a batch run the next run is interactive if an interactive process is ready.
+///  4. After a batch turn the next run is interactive if an interactive process is ready.
 ///
 /// Not promised: how long a batch run is. It gives way at the next tick whenever that comes, so
 /// interactive work that ends just before every tick leaves the batch processes turns, but short
@@ -146,6 +148,8 @@ private:
     bool ran_as_batch_ = false;  // The last run taken came from the batch queue.
     /// Done while batch processes waited and not yet made up for by batch work; at most the share.
     Nanoseconds interactive_work_{0};
+    /// Of the turn that batch processes have while interactive ones wait; 0: they have none.
+    Nanoseconds turn_left_{0};
 };
 
 }  // namespace perdure::kernel

@@ -217,17 +217,53 @@ TEST_F(ReadyQueuesTest, InteractiveWorkWhileNoBatchProcessWaitsDoesNotCount) {
     EXPECT_EQ(queues.take(at_us(10'000)), &nodes[5]);
 }
 
-TEST_F(ReadyQueuesTest, AfterABatchRunAnInteractiveProcessIsNextHoweverShortItWas) {
-    make_batch({8, 9});
-    for (int index = 0; index < 4; ++index) {
-        queues.wake(nodes[index]);
+/// Two batch processes and four interactive ones, of which two have done the share by 4 ms.
+class BatchTurnTest : public ReadyQueuesTest {
+protected:
+    void SetUp() override {
+        make_batch({8, 9});
+        for (int index = 0; index < 4; ++index) {
+            queues.wake(nodes[index]);
+        }
+        for (int index = 0; index < 2; ++index) {
+            run_until_blocked(index, index * 2000, index * 2000 + 2000);
+        }
     }
-    for (int index = 0; index < 2; ++index) {
-        run_until_blocked(index, index * 2000, index * 2000 + 2000);
+
+    void run_in_turn(int index, std::int64_t from_us, std::int64_t to_us) {
+        ASSERT_EQ(queues.take(at_us(from_us)), &nodes[index]);
+        queues.yielded(nodes[index], at_us(to_us));
     }
+};
+
+TEST_F(BatchTurnTest, ShortRunsFollowOneAnotherUntilASliceIsUsedUp) {
+    run_in_turn(8, 4000, 4400);
+    run_in_turn(9, 4400, 4800);
+    run_in_turn(8, 4800, 5000);
+    EXPECT_EQ(queues.take(at_us(5000)), &nodes[2]);
+}
+
+TEST_F(BatchTurnTest, EndsAtTheFirstTick) {
     ASSERT_EQ(queues.take(at_us(4000)), &nodes[8]);
-    queues.yielded(nodes[8], at_us(4000));
+    EXPECT_EQ(queues.on_tick(at_us(4100)), TickDecision::Yield);
+    queues.yielded(nodes[8], at_us(4100));
+    EXPECT_EQ(queues.take(at_us(4100)), &nodes[2]);
+}
+
+TEST_F(BatchTurnTest, EndsAlthoughItsRunsTakeNoTimeByTheClock) {
+    for (int run = 0; run < 50; ++run) {
+        run_in_turn(8, 4000, 4000);
+        run_in_turn(9, 4000, 4000);
+    }
     EXPECT_EQ(queues.take(at_us(4000)), &nodes[2]);
+}
+
+TEST_F(BatchTurnTest, IsOverWhenNoBatchProcessIsLeft) {
+    run_until_blocked(8, 4000, 4100);
+    run_until_blocked(9, 4100, 4200);
+    ASSERT_EQ(queues.take(at_us(4200)), &nodes[2]);
+    queues.yielded(nodes[2], at_us(4200));
+    EXPECT_EQ(queues.take(at_us(4200)), &nodes[3]);
 }
 
 TEST_F(ReadyQueuesTest, RemovedProcessesAreNeverTaken) {

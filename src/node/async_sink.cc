@@ -22,6 +22,7 @@ AsyncSink::~AsyncSink() {
 }
 
 void AsyncSink::write(LogLevel level, std::string_view line) {
+    bool asleep = false;
     {
         const std::lock_guard lock(mutex_);
         if (waiting_bytes_ + line.size() > bytes_max_) {
@@ -30,14 +31,19 @@ void AsyncSink::write(LogLevel level, std::string_view line) {
         }
         waiting_bytes_ += line.size();
         queue_.push_back({level, std::string(line)});
+        asleep = std::exchange(asleep_, false);
     }
-    wake_.notify_one();
+    if (asleep) {
+        wake_.notify_one();
+    }
 }
 
 void AsyncSink::run() {
     std::unique_lock lock(mutex_);
     while (true) {
+        asleep_ = queue_.empty();
         wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+        asleep_ = false;
         if (queue_.empty()) {
             return;
         }
@@ -53,8 +59,10 @@ void AsyncSink::run() {
         if (dropped != 0) {
             target_->write(LogLevel::Warn, format_event("log_lines_dropped", {LogField("lines", dropped)}));
         }
+        target_->flush();
         lock.lock();
         waiting_bytes_ -= done;
+        wake_.wait_for(lock, kPause, [this] { return stopping_; });
     }
 }
 

@@ -12,6 +12,7 @@ struct Received {
     std::mutex mutex;
     std::condition_variable changed;
     std::vector<std::string> lines;
+    int unflushed = 0;
     bool blocked = false;
     std::atomic<bool> inside{false};
 };
@@ -26,6 +27,12 @@ public:
         received_.changed.notify_all();
         received_.changed.wait(lock, [&] { return !received_.blocked; });
         received_.lines.emplace_back(line);
+        ++received_.unflushed;
+    }
+    void flush() override {
+        const std::lock_guard lock(received_.mutex);
+        received_.unflushed = 0;
+        received_.changed.notify_all();
     }
 
 private:
@@ -43,6 +50,17 @@ TEST(AsyncSink, HandsLinesOnInOrderBeforeItEnds) {
     ASSERT_EQ(received.lines.size(), 100u);
     EXPECT_EQ(received.lines.front(), "line 0");
     EXPECT_EQ(received.lines.back(), "line 99");
+}
+
+TEST(AsyncSink, LinesAreLetOutWhileItLives) {
+    Received received;
+    AsyncSink sink(std::make_unique<Slow>(received), 1 << 20);
+    for (std::size_t lines = 1; lines <= 5; ++lines) {
+        sink.write(LogLevel::Info, "line");
+        std::unique_lock lock(received.mutex);
+        received.changed.wait(
+            lock, [&] { return received.lines.size() == lines && received.unflushed == 0; });
+    }
 }
 
 TEST(AsyncSink, NeverWaitsForASlowTargetAndSaysHowManyLinesItDropped) {

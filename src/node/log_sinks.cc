@@ -38,27 +38,20 @@ public:
         try {
             const spdlog::string_view_t text(line.data(), line.size());
             sink_->log(spdlog::details::log_msg(spdlog::string_view_t(), level_of(level), text));
-            sink_->flush();
         } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
             // A full disk loses log lines, nothing else.
+        }
+    }
+    void flush() override {
+        try {
+            sink_->flush();
+        } catch (const std::exception&) {  // NOLINT(bugprone-empty-catch)
+            // As above.
         }
     }
 
 private:
     std::unique_ptr<spdlog::sinks::sink> sink_;
-};
-
-class TeeSink final : public LogSink {
-public:
-    explicit TeeSink(std::vector<std::unique_ptr<LogSink>> sinks) : sinks_(std::move(sinks)) {}
-    void write(LogLevel level, std::string_view line) override {
-        for (const auto& sink : sinks_) {
-            sink->write(level, line);
-        }
-    }
-
-private:
-    const std::vector<std::unique_ptr<LogSink>> sinks_;
 };
 
 }  // namespace
@@ -79,10 +72,6 @@ Result<std::unique_ptr<LogSink>> make_file_sink(const LogFileOptions& options) {
     } catch (const std::exception& failure) {
         return Error(ErrorCode::Io, options.path + ": " + failure.what());
     }
-}
-
-std::unique_ptr<LogSink> make_tee_sink(std::vector<std::unique_ptr<LogSink>> sinks) {
-    return std::make_unique<TeeSink>(std::move(sinks));
 }
 
 }  // namespace perdure::node

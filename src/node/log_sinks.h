@@ -25,11 +25,8 @@ struct LogFileOptions {
     std::uint64_t log_files = 4;               ///< At least 1.
 };
 /// Lines in files of `log_bytes_max / log_files` bytes each; a full one is renamed, the oldest
-/// removed. A line is written to the operating system at once and never synced. A disk that refuses
-/// a line loses that line only. Errors: Io.
+/// removed. Lines reach the operating system with `flush` at the latest and are never synced. A disk
+/// that refuses a line loses that line only. Errors: Io.
 Result<std::unique_ptr<LogSink>> make_file_sink(const LogFileOptions& options);
-
-/// Hands each line to all of `sinks`, in their order.
-std::unique_ptr<LogSink> make_tee_sink(std::vector<std::unique_ptr<LogSink>> sinks);
 
 }  // namespace perdure::node

@@ -33,6 +33,7 @@ TEST_F(LogSinkTest, ALineInTheFileHasTimeLevelAndText) {
     auto sink = make_file_sink({.path = path});
     ASSERT_TRUE(sink) << sink.error().message();
     (*sink)->write(LogLevel::Warn, "disk_full reserve_bytes=5");
+    (*sink)->flush();
     EXPECT_THAT(content(path),
                 testing::MatchesRegex("....-..-..T..:..:...*Z warn.* disk_full reserve_bytes=5\n"));
 }
@@ -44,6 +45,7 @@ TEST_F(LogSinkTest, FilesRotateAndStayWithinTheirLimits) {
     for (int line = 0; line < 1000; ++line) {
         (*sink)->write(LogLevel::Info, "line_written number=" + std::to_string(line));
     }
+    (*sink)->flush();
     std::size_t files = 0;
     std::uintmax_t bytes = 0;
     for (const auto& entry : fs::directory_iterator(folder)) {
@@ -60,15 +62,6 @@ TEST_F(LogSinkTest, AFileThatCannotBeOpenedIsAnError) {
     const auto sink = make_file_sink({.path = "/proc/no/such/node.log"});
     ASSERT_FALSE(sink);
     EXPECT_EQ(sink.error().code(), ErrorCode::Io);
-}
-
-TEST_F(LogSinkTest, ATeeWritesToAll) {
-    std::vector<std::unique_ptr<LogSink>> sinks;
-    sinks.push_back(make_file_sink({.path = folder / "a.log"}).value());
-    sinks.push_back(make_file_sink({.path = folder / "b.log"}).value());
-    make_tee_sink(std::move(sinks))->write(LogLevel::Error, "sync_failed");
-    EXPECT_THAT(content(folder / "a.log"), testing::HasSubstr("sync_failed"));
-    EXPECT_THAT(content(folder / "b.log"), testing::HasSubstr("sync_failed"));
 }
 
 TEST_F(LogSinkTest, OnlyAColouredTerminalGetsEscapes) {

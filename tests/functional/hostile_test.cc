@@ -334,9 +334,9 @@ TEST_F(Packages, AComponentWithTenThousandImportsIsRefusedByTheFirstNamesAndACou
     write_file(package_ + "/pkg/echo.wasm", component_with_imports(10'000));
     const Ended ended = node_.command({"start", package_});
     expect_refusal(ended, 1, "pkg/echo.wasm");
-    EXPECT_NE(ended.err.find("`unserved-i7`: not provided; and 9992 more"), std::string::npos)
+    EXPECT_NE(ended.err.find("`unserved-i255`: not provided; and 9744 more"), std::string::npos)
         << ended.err.substr(0, 1000);
-    EXPECT_LT(ended.err.size(), std::size_t{1} << 10) << "an error is for people";
+    EXPECT_LT(ended.err.size(), std::size_t{16} << 10) << "an error is for people";
 }
 
 TEST_F(Packages, APackageWithoutItsDirectoriesIsRefused) {

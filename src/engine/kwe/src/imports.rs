@@ -5,6 +5,8 @@
 //! each known function is tried alone, with all others replaced by stubs that accept any type. Only
 //! components that were refused pay this.
 
+use std::collections::HashMap;
+
 use wasmtime::Engine;
 use wasmtime::component::types::ComponentItem;
 use wasmtime::component::{Component, Linker, ResourceType};
@@ -12,10 +14,8 @@ use wasmtime::component::{Component, Linker, ResourceType};
 use crate::engine::Core;
 use crate::host::Host;
 
-/// Imports named in one error, which is a line for people; a component may have millions.
-const NAMED_MAX: usize = 8;
-/// Known functions tried for their types; each costs a linker.
-const TRIED_MAX: usize = 256;
+/// Imports named in one error: more than the whole of WASI 0.2 has. A component may have millions.
+const NAMED_MAX: usize = 256;
 
 struct Import {
     interface: String,
@@ -23,7 +23,7 @@ struct Import {
     kind: Kind,
 }
 
-#[derive(PartialEq)]
+#[derive(PartialEq, Eq, Hash)]
 enum Kind {
     /// A function the linker knows under this name of its interface; its type may differ.
     Known(String),
@@ -118,18 +118,24 @@ pub fn same_interface(known: &str, asked: &str) -> bool {
     known == asked || split(known).is_some_and(|known| split(asked) == Some(known))
 }
 
+/// Each known function is tried once, so what this costs is bounded by what is served. Of imports of
+/// one function by several compatible versions all are named when one does not fit.
 fn mistyped(core: &Core, component: &Component, imports: &[Import]) -> Vec<String> {
     if linker(core, imports, None).is_none_or(|all| all.instantiate_pre(component).is_err()) {
         return Vec::new(); // Something besides functions; the linker's own words will have to do.
     }
-    let fits = |import: &&Import| {
-        matches!(import.kind, Kind::Known(_))
-            && linker(core, imports, Some(import))
-                .is_some_and(|one| one.instantiate_pre(component).is_err())
-    };
-    let known = imports.iter().filter(|import| matches!(import.kind, Kind::Known(_)));
-    let name = |import: &Import| format!("{}: differently typed", import.title());
-    known.take(TRIED_MAX).filter(fits).map(name).collect()
+    let mut fits = HashMap::new();
+    let mut misfits = Vec::new();
+    for import in imports.iter().filter(|import| matches!(import.kind, Kind::Known(_))) {
+        let fits = fits.entry((&import.kind, &import.name)).or_insert_with(|| {
+            linker(core, imports, Some(import))
+                .is_none_or(|one| one.instantiate_pre(component).is_ok())
+        });
+        if !*fits {
+            misfits.push(format!("{}: differently typed", import.title()));
+        }
+    }
+    misfits
 }
 
 /// The engine's linker with every imported function replaced by a stub, except those of the name of
