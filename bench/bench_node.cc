@@ -30,9 +30,9 @@ void give_up(const std::string& why) {
     std::exit(1);
 }
 
-BenchNode::BenchNode(Flags settings)
-    : settings_(std::move(settings)), files_(make_posix_files()) {
-    std::string pattern = (std::filesystem::temp_directory_path() / "perdure-bench-XXXXXX").string();
+BenchNode::BenchNode(Flags settings) : settings_(std::move(settings)), files_(make_posix_files()) {
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "perdure-bench-XXXXXX").string();
     directory_ = mkdtemp(pattern.data());
     start();
 }
@@ -57,10 +57,13 @@ void BenchNode::start() {
     if (!settings) {
         give_up(settings.error().message());
     }
-    auto started = node::Node::start(std::move(*settings), {clock_, *files_, quiet_, {}, [](int, const std::string& why) {
-                                                                give_up(why);
-                                                            },
-                                                            [] { return std::make_unique<SystemRandom>(); }});
+    auto started =
+        node::Node::start(std::move(*settings), {clock_,
+                                                 *files_,
+                                                 quiet_,
+                                                 {},
+                                                 [](int, const std::string& why) { give_up(why); },
+                                                 [] { return std::make_unique<SystemRandom>(); }});
     if (!started) {
         give_up(started.error().message());
     }
@@ -71,24 +74,28 @@ void BenchNode::stop() {
     node_.reset();
 }
 
-void BenchNode::install(std::string_view package, std::string_view name, std::string_view fixture, int count,
-                        std::string_view on_exit) {
+void BenchNode::install(std::string_view package, std::string_view name, std::string_view fixture,
+                        int count, std::string_view on_exit) {
     const std::string folder = directory_ + "/" + std::string(package);
     std::filesystem::create_directories(folder + "/pkg");
-    std::filesystem::copy_file(std::string(PERDURE_SOURCE_DIR) + "/guests/fixtures/" + std::string(fixture) + ".wasm",
-                               folder + "/pkg/code.wasm", std::filesystem::copy_options::overwrite_existing);
+    std::filesystem::copy_file(
+        std::string(PERDURE_SOURCE_DIR) + "/guests/fixtures/" + std::string(fixture) + ".wasm",
+        folder + "/pkg/code.wasm", std::filesystem::copy_options::overwrite_existing);
     std::ofstream(folder + "/metadata.json")
         << R"({"name":"bench","properties":{"package_name":")" << package
         << R"(","publisher":"bench.os","current_version":"1.0.0","mirrors":[],"code_hashes":{"1.0.0":""},"wit_version":1}})";
     std::ofstream manifest(folder + "/pkg/manifest.json");
     for (int i = 0; i < count; ++i) {
-        manifest << (i == 0 ? "[" : ",") << R"({"process_name":")" << name << i
-                 << R"(","process_wasm_path":"/code.wasm","on_exit":)" << on_exit
-                 << R"(,"request_networking":false,"request_capabilities":[],"grant_capabilities":[],"public":true})";
+        manifest
+            << (i == 0 ? "[" : ",") << R"({"process_name":")" << name << i
+            << R"(","process_wasm_path":"/code.wasm","on_exit":)" << on_exit
+            << R"(,"request_networking":false,"request_capabilities":[],"grant_capabilities":[],"public":true})";
     }
     manifest << "]";
     manifest.close();
-    wait_for<node::StartedPackage>([&](node::Done<node::StartedPackage> done) { node_->start_package(folder, std::move(done)); });
+    wait_for<node::StartedPackage>([&](node::Done<node::StartedPackage> done) {
+        node_->start_package(folder, std::move(done));
+    });
 }
 
 std::string BenchNode::ask(const std::string& process, const std::string& body) {
@@ -96,8 +103,9 @@ std::string BenchNode::ask(const std::string& process, const std::string& body) 
     command.address = process;
     command.body = SharedBytes(std::string_view(body));
     command.timeout_seconds = 120;
-    const auto answer = wait_for<node::SendAnswer>(
-        [&](node::Done<node::SendAnswer> done) { node_->send(std::move(command), std::move(done)); });
+    const auto answer = wait_for<node::SendAnswer>([&](node::Done<node::SendAnswer> done) {
+        node_->send(std::move(command), std::move(done));
+    });
     if (answer.outcome != node::SendAnswer::Outcome::Response) {
         give_up(process + ": " + answer.reason);
     }
@@ -113,13 +121,16 @@ void BenchNode::tell(const std::string& process, const std::string& body) {
     node::SendCommand command;
     command.address = process;
     command.body = SharedBytes(std::string_view(body));
-    wait_for<node::SendAnswer>([&](node::Done<node::SendAnswer> done) { node_->send(std::move(command), std::move(done)); });
+    wait_for<node::SendAnswer>([&](node::Done<node::SendAnswer> done) {
+        node_->send(std::move(command), std::move(done));
+    });
 }
 
 void BenchNode::remove(std::string_view package) {
     std::promise<Result<void>> promise;
     auto removed = promise.get_future();
-    node_->remove_package(std::string(package) + ":bench.os", [&promise](Result<void> result) { promise.set_value(result); });
+    node_->remove_package(std::string(package) + ":bench.os",
+                          [&promise](Result<void> result) { promise.set_value(result); });
     if (const Result<void> result = removed.get(); !result) {
         give_up(result.error().message());
     }

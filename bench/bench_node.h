@@ -1,6 +1,7 @@
 #pragma once
 
-/// A real node inside the bench's own program: real engine, real disk, a home below the system's temporary directory.
+/// A real node inside the bench's own program: real engine, real disk, a home below the system's
+/// temporary directory.
 
 #include <functional>
 #include <memory>
@@ -31,10 +32,10 @@ public:
     void stop();
     node::Node& node() { return *node_; }
 
-    /// Installs a package of `count` processes NAME0, NAME1, … of one fixture; ids `NAMEi:PACKAGE:bench.os`. Each may be
-    /// messaged by all.
-    void install(std::string_view package, std::string_view name, std::string_view fixture, int count,
-                 std::string_view on_exit = "\"Restart\"");
+    /// Installs a package of `count` processes NAME0, NAME1, … of one fixture; ids
+    /// `NAMEi:PACKAGE:bench.os`. Each may be messaged by all.
+    void install(std::string_view package, std::string_view name, std::string_view fixture,
+                 int count, std::string_view on_exit = "\"Restart\"");
     /// One Request and its answer's body; ends the program if none comes.
     std::string ask(const std::string& process, const std::string& body);
     /// A Request that nobody waits for.

@@ -1,4 +1,5 @@
-/// What processes cost: a crash until the process runs again, an idle one's memory, a boot of a hundred.
+/// What processes cost: a crash until the process runs again, an idle one's memory, a boot of a
+/// hundred.
 
 #include <malloc.h>
 
@@ -22,7 +23,8 @@ double memory_kib() {
     double total = 0;
     for (std::string line; std::getline(status, line);) {
         double value = 0;
-        if (std::sscanf(line.c_str(), "VmRSS: %lf", &value) == 1 || std::sscanf(line.c_str(), "VmPTE: %lf", &value) == 1) {
+        if (std::sscanf(line.c_str(), "VmRSS: %lf", &value) == 1 ||
+            std::sscanf(line.c_str(), "VmPTE: %lf", &value) == 1) {
             total += value;
         }
     }
@@ -52,14 +54,21 @@ void crash_restart() {
         const auto start = SteadyClock::now();
         std::this_thread::sleep_for(std::chrono::milliseconds(200));
         const std::uint64_t after = restarts(node);
-        const double us = std::chrono::duration<double, std::micro>(SteadyClock::now() - start).count();
+        const double us =
+            std::chrono::duration<double, std::micro>(SteadyClock::now() - start).count();
         samples.push_back(us / static_cast<double>(std::max<std::uint64_t>(1, after - before)));
     }
-    Figure figure{.name = "crash_restart", .unit = "us", .value = spread_of(samples), .goal = 50, .limit = 200};
-    figure.leaves_out = "the log file; trap, report on the terminal, deletion and next start are in it";
+    Figure figure{.name = "crash_restart",
+                  .unit = "us",
+                  .value = spread_of(samples),
+                  .goal = 50,
+                  .limit = 200};
+    figure.leaves_out =
+        "the log file; trap, report on the terminal, deletion and next start are in it";
     figure.peer = "erlang_spawn_exit";
     figure.peer_value = ask_erlang(
-        "L = fun L(0) -> ok; L(N) -> {P, R} = spawn_monitor(fun() -> ok end), receive {_, R, _, P, _} -> ok end, L(N-1) end, "
+        "L = fun L(0) -> ok; L(N) -> {P, R} = spawn_monitor(fun() -> ok end), receive {_, R, _, P, "
+        "_} -> ok end, L(N-1) end, "
         "L(10000), {T, _} = timer:tc(fun() -> L(100000) end), io:format(\"~f~n\", [T / 100000])");
     report(figure);
 }
@@ -80,10 +89,18 @@ void idle_memory(int count) {
         }
     }
     const double each = (memory_kib() - before) / count;
-    Figure figure{.name = "idle_rss_" + std::to_string(count / 1000) + "k", .unit = "KiB", .value = single(each), .goal = 60, .limit = 80};
-    figure.leaves_out = "nothing: resident memory and page tables of the whole node, the kernel's own objects included";
+    Figure figure{.name = "idle_rss_" + std::to_string(count / 1000) + "k",
+                  .unit = "KiB",
+                  .value = single(each),
+                  .goal = 60,
+                  .limit = 80};
+    figure.leaves_out =
+        "nothing: resident memory and page tables of the whole node, the kernel's own objects "
+        "included";
     report(figure);
-    Figure heap{.name = figure.name + "_malloc", .unit = "KiB", .value = single((malloc_kib() - malloc_before) / count)};
+    Figure heap{.name = figure.name + "_malloc",
+                .unit = "KiB",
+                .value = single((malloc_kib() - malloc_before) / count)};
     heap.goal = 12;
     heap.peer = figure.name;
     heap.peer_value = each;
@@ -105,10 +122,15 @@ void boot(int count) {
                 waiting += row.phase == "waiting-receive" ? 1 : 0;
             }
         }
-        samples.push_back(std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count());
+        samples.push_back(
+            std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count());
     }
-    report({.name = "boot_" + std::to_string(count), .unit = "ms", .value = spread_of(samples),
-            .leaves_out = "nothing: recovery, engine, code from the cache, all processes waiting for messages"});
+    report(
+        {.name = "boot_" + std::to_string(count),
+         .unit = "ms",
+         .value = spread_of(samples),
+         .leaves_out =
+             "nothing: recovery, engine, code from the cache, all processes waiting for messages"});
 }
 
 int main() {

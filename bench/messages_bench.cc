@@ -1,5 +1,6 @@
-/// What a message between two guests costs: request and reply, one way, on one worker, across workers, to a thousand
-/// guests in rotation, with a blob of a MiB. Beside it Erlang on the same machine in the same minute.
+/// What a message between two guests costs: request and reply, one way, on one worker, across
+/// workers, to a thousand guests in rotation, with a blob of a MiB. Beside it Erlang on the same
+/// machine in the same minute.
 
 #include <chrono>
 #include <string>
@@ -13,10 +14,11 @@ namespace {
 constexpr int kRounds = 200;
 
 /// ns for one request and its reply; `samples` each the mean of 1000.
-std::vector<double> round_trips(BenchNode& node, int size, const std::string& ping, const std::string& pong) {
+std::vector<double> round_trips(BenchNode& node, int size, const std::string& ping,
+                                const std::string& pong) {
     constexpr int kCount = 1000;
-    const std::string line =
-        "await " + std::to_string(kCount) + " " + std::to_string(size) + " perdure.os@" + pong + ":pair:bench.os";
+    const std::string line = "await " + std::to_string(kCount) + " " + std::to_string(size) +
+                             " perdure.os@" + pong + ":pair:bench.os";
     std::vector<double> samples;
     for (int round = 0; round < kRounds; ++round) {
         samples.push_back(nanoseconds_of(node.ask(ping + ":pair:bench.os", line)) / kCount);
@@ -34,10 +36,12 @@ std::optional<double> erlang_round_trip() {
 
 void request_reply(BenchNode& node, int size, double goal, double limit) {
     const std::vector<double> samples = round_trips(node, size, "peer0", "peer1");
-    Figure figure{.name = "request_reply_" + std::to_string(size), .unit = "ns", .value = spread_of(samples)};
+    Figure figure{
+        .name = "request_reply_" + std::to_string(size), .unit = "ns", .value = spread_of(samples)};
     figure.goal = goal;
     figure.limit = limit;
-    figure.leaves_out = "nothing: checks, capabilities and log numbers included; each sample is the mean of 1000";
+    figure.leaves_out =
+        "nothing: checks, capabilities and log numbers included; each sample is the mean of 1000";
     if (size != 64) {
         report(figure);
         return;
@@ -62,14 +66,18 @@ void request_reply(BenchNode& node, int size, double goal, double limit) {
 /// Both ends wait for each other on their own workers: every hop wakes one.
 void hop_cross_worker() {
     BenchNode node(BenchNode::Flags{{"workers", "2"}});
-    // The node's own modules stand on the first worker. Once both have as many, processes are placed in turns.
+    // The node's own modules stand on the first worker. Once both have as many, processes are
+    // placed in turns.
     node.install("filling", "filling", "idle", 16);
     node.install("pair", "peer", "bench", 3);
     std::vector<double> hops = round_trips(node, 64, "peer0", "peer1");
     for (double& hop : hops) {
         hop /= 2;
     }
-    Figure figure{.name = "hop_cross_worker", .unit = "ns", .value = spread_of(std::move(hops)), .goal = 10'000};
+    Figure figure{.name = "hop_cross_worker",
+                  .unit = "ns",
+                  .value = spread_of(std::move(hops)),
+                  .goal = 10'000};
     figure.peer = "hop_same_worker";
     figure.peer_value = median_of(round_trips(node, 64, "peer0", "peer2")) / 2;
     figure.leaves_out = "nothing; the wake of a worker that sleeps is in it";
@@ -84,8 +92,9 @@ void hop_cold_1000() {
     node.install("pair", "peer", "bench", 2);
     node.install("cold", "cold", "bench", kGuests);
     const auto rotation = [&](int guests, const std::string& first) {
-        return nanoseconds_of(node.ask("peer0:pair:bench.os", "rotate " + std::to_string(kLaps) + " 64 " +
-                                                                  std::to_string(guests) + " perdure.os@" + first)) /
+        return nanoseconds_of(node.ask("peer0:pair:bench.os", "rotate " + std::to_string(kLaps) +
+                                                                  " 64 " + std::to_string(guests) +
+                                                                  " perdure.os@" + first)) /
                (kLaps * guests);
     };
     rotation(kGuests, "cold:cold:bench.os");
@@ -95,10 +104,15 @@ void hop_cold_1000() {
         samples.push_back(rotation(kGuests, "cold:cold:bench.os"));
         hot.push_back(rotation(2, "cold:cold:bench.os"));
     }
-    Figure figure{.name = "hop_cold_1000", .unit = "ns", .value = spread_of(std::move(samples)), .goal = 4000, .limit = 7000};
+    Figure figure{.name = "hop_cold_1000",
+                  .unit = "ns",
+                  .value = spread_of(std::move(samples)),
+                  .goal = 4000,
+                  .limit = 7000};
     figure.peer = "two_in_rotation";
     figure.peer_value = median_of(std::move(hot));
-    figure.leaves_out = "nothing; each sample is the mean of 20 laps, the last message of a lap is awaited";
+    figure.leaves_out =
+        "nothing; each sample is the mean of 20 laps, the last message of a lap is awaited";
     report(figure);
 }
 
@@ -110,7 +124,9 @@ double two_copies_us(std::size_t size) {
         const auto start = std::chrono::steady_clock::now();
         const std::string once(from.data(), from.size());
         const std::string twice(once.data(), once.size());
-        samples.push_back(std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count());
+        samples.push_back(
+            std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start)
+                .count());
         if (twice.back() != 'x') {
             give_up("a copy went wrong");
         }
@@ -122,11 +138,13 @@ void blob_1m(BenchNode& node) {
     constexpr int kCount = 10;
     std::vector<double> samples;
     for (int round = 0; round < kRounds; ++round) {
-        samples.push_back(nanoseconds_of(node.ask("peer0:pair:bench.os", "blob " + std::to_string(kCount) +
-                                                                             " 1048576 perdure.os@peer1:pair:bench.os")) /
+        samples.push_back(nanoseconds_of(node.ask("peer0:pair:bench.os",
+                                                  "blob " + std::to_string(kCount) +
+                                                      " 1048576 perdure.os@peer1:pair:bench.os")) /
                           kCount / 1000);
     }
-    Figure figure{.name = "blob_1M", .unit = "us", .value = spread_of(std::move(samples)), .goal = 500};
+    Figure figure{
+        .name = "blob_1M", .unit = "us", .value = spread_of(std::move(samples)), .goal = 500};
     figure.peer = "two_copies";
     figure.peer_value = two_copies_us(1 << 20);
     figure.leaves_out = "nothing; sent, fetched by its receiver, and a short answer";
@@ -135,7 +153,8 @@ void blob_1m(BenchNode& node) {
 
 void one_way(BenchNode& node) {
     constexpr int kCount = 5'000;
-    const std::string line = "send " + std::to_string(kCount) + " 64 perdure.os@peer1:pair:bench.os";
+    const std::string line =
+        "send " + std::to_string(kCount) + " 64 perdure.os@peer1:pair:bench.os";
     std::vector<double> samples;
     for (int round = 0; round < kRounds; ++round) {
         samples.push_back(nanoseconds_of(node.ask("peer0:pair:bench.os", line)) / kCount);

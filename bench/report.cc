@@ -27,7 +27,8 @@ void print_peer(const Figure& figure) {
     std::printf(R"(,"peer_%s":%.2f,"ratio":%.3f)", name_of(figure.judged), *figure.peer_value,
                 at(figure.value, figure.judged) / *figure.peer_value);
     if (figure.peer_range) {
-        std::printf(R"(,"peer_range":[%.2f,%.2f])", figure.peer_range->first, figure.peer_range->second);
+        std::printf(R"(,"peer_range":[%.2f,%.2f])", figure.peer_range->first,
+                    figure.peer_range->second);
     }
 }
 
@@ -39,7 +40,9 @@ Spread spread_of(std::vector<double> samples) {
     }
     std::sort(samples.begin(), samples.end());
     const auto part = [&](double part) {
-        return samples[std::min(samples.size() - 1, static_cast<std::size_t>(part * static_cast<double>(samples.size())))];
+        return samples[std::min(
+            samples.size() - 1,
+            static_cast<std::size_t>(part * static_cast<double>(samples.size())))];
     };
     return {part(0.5), part(0.99), part(0.999), samples.back()};
 }
@@ -74,8 +77,9 @@ double at(const Spread& spread, Judged judged) {
 }
 
 void report(const Figure& figure) {
-    std::printf(R"({"bench":"%s","unit":"%s","p50":%.2f,"p99":%.2f,"p999":%.2f,"max":%.2f)", figure.name.c_str(),
-                figure.unit.c_str(), figure.value.p50, figure.value.p99, figure.value.p999, figure.value.max);
+    std::printf(R"({"bench":"%s","unit":"%s","p50":%.2f,"p99":%.2f,"p999":%.2f,"max":%.2f)",
+                figure.name.c_str(), figure.unit.c_str(), figure.value.p50, figure.value.p99,
+                figure.value.p999, figure.value.max);
     if (figure.judged != Judged::P50) {
         std::printf(R"(,"judged":"%s")", name_of(figure.judged));
     }
@@ -84,7 +88,8 @@ void report(const Figure& figure) {
     }
     if (figure.limit) {
         const double judged = at(figure.value, figure.judged);
-        const bool within = figure.unit == "per_s" ? judged >= *figure.limit : judged <= *figure.limit;
+        const bool within =
+            figure.unit == "per_s" ? judged >= *figure.limit : judged <= *figure.limit;
         std::printf(R"(,"limit":%.2f,"within_limit":%s)", *figure.limit, within ? "true" : "false");
     }
     if (!figure.peer.empty()) {

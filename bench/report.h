@@ -1,6 +1,7 @@
 #pragma once
 
-/// Figures as JSON lines: what was measured, its spread, the goal and the limit, and a peer of the same minute.
+/// Figures as JSON lines: what was measured, its spread, the goal and the limit, and a peer of the
+/// same minute.
 
 #include <cstdint>
 #include <optional>
@@ -30,19 +31,21 @@ double at(const Spread& spread, Judged judged);
 
 struct Figure {
     std::string name;
-    std::string unit = {};  ///< `ns`, `us`, `ms`, `KiB`, `x` (times the peer); `per_s`: more is better, the limit is the least.
+    std::string unit = {};  ///< `ns`, `us`, `ms`, `KiB`, `x` (times the peer); `per_s`: more is
+                            ///< better, the limit is the least.
     Spread value = {};
     std::optional<double> goal = {};
     std::optional<double> limit = {};
-    std::string peer = {};                 ///< What ran beside it; empty: nothing comparable.
+    std::string peer = {};  ///< What ran beside it; empty: nothing comparable.
     std::optional<double> peer_value = {};
-    std::string leaves_out = {};           ///< What the figure does not contain.
+    std::string leaves_out = {};  ///< What the figure does not contain.
     Judged judged = Judged::P50;
     /// The least and the most that rounds of the peer had.
     std::optional<std::pair<double, double>> peer_range = {};
 };
 
-/// One line on standard output. `ratio` is ours over the peer's, both at the quantile that is judged.
+/// One line on standard output. `ratio` is ours over the peer's, both at the quantile that is
+/// judged.
 void report(const Figure& figure);
 
 /// Runs Erlang with `expression`, which prints one number; nothing if there is no `erl`.

@@ -1,5 +1,6 @@
-/// What saving costs: until `set-state` returns, and until an answer that depends on it leaves the node. Beside it, in
-/// turns, an overwrite with fdatasync and SQLite with synchronous=FULL on the same disk.
+/// What saving costs: until `set-state` returns, and until an answer that depends on it leaves the
+/// node. Beside it, in turns, an overwrite with fdatasync and SQLite with synchronous=FULL on the
+/// same disk.
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -26,10 +27,14 @@ void apparent(BenchNode& node, int size, double goal, double limit) {
     constexpr int kCount = 5000;
     std::vector<double> samples;
     for (int round = 0; round < 40; ++round) {
-        samples.push_back(nanoseconds_of(node.ask("writer0:writers:bench.os", "set-state " + std::to_string(kCount) + " " +
-                                                                                  std::to_string(size))) / kCount);
+        samples.push_back(nanoseconds_of(node.ask(
+                              "writer0:writers:bench.os",
+                              "set-state " + std::to_string(kCount) + " " + std::to_string(size))) /
+                          kCount);
     }
-    Figure figure{.name = "set_state_apparent_" + std::to_string(size), .unit = "ns", .value = spread_of(samples)};
+    Figure figure{.name = "set_state_apparent_" + std::to_string(size),
+                  .unit = "ns",
+                  .value = spread_of(samples)};
     figure.goal = goal;
     figure.limit = limit;
     figure.leaves_out = "the sync; each sample is the mean of 5000 calls";
@@ -38,9 +43,11 @@ void apparent(BenchNode& node, int size, double goal, double limit) {
 
 class RawFile {
 public:
-    explicit RawFile(const std::string& path) : descriptor_(open(path.c_str(), O_CREAT | O_RDWR, 0600)) {
+    explicit RawFile(const std::string& path)
+        : descriptor_(open(path.c_str(), O_CREAT | O_RDWR, 0600)) {
         const std::string zeros(1 << 20, '\0');
-        if (descriptor_ < 0 || write(descriptor_, zeros.data(), zeros.size()) < 0 || fdatasync(descriptor_) != 0) {
+        if (descriptor_ < 0 || write(descriptor_, zeros.data(), zeros.size()) < 0 ||
+            fdatasync(descriptor_) != 0) {
             give_up("the raw file cannot be written");
         }
     }
@@ -62,7 +69,8 @@ public:
         execute("PRAGMA journal_mode=WAL");
         execute("PRAGMA synchronous=FULL");
         execute("CREATE TABLE state (id INTEGER PRIMARY KEY, value BLOB)");
-        run(sqlite3_prepare_v2(db_, "INSERT OR REPLACE INTO state VALUES (1, ?)", -1, &save_, nullptr));
+        run(sqlite3_prepare_v2(db_, "INSERT OR REPLACE INTO state VALUES (1, ?)", -1, &save_,
+                               nullptr));
     }
     ~Sqlite() {
         sqlite3_finalize(save_);
@@ -153,8 +161,12 @@ void durable_many(BenchNode& node, int writers) {
         all.insert(all.end(), of_writer.begin(), of_writer.end());
     }
     const double rate = static_cast<double>(all.size()) / seconds;
-    report({.name = "set_state_durable_" + std::to_string(writers) + "_latency", .unit = "us", .value = spread_of(all)});
-    report({.name = "set_state_durable_" + std::to_string(writers) + "_rate", .unit = "per_s", .value = single(rate)});
+    report({.name = "set_state_durable_" + std::to_string(writers) + "_latency",
+            .unit = "us",
+            .value = spread_of(all)});
+    report({.name = "set_state_durable_" + std::to_string(writers) + "_rate",
+            .unit = "per_s",
+            .value = single(rate)});
 }
 
 int main() {

@@ -1,6 +1,7 @@
 #pragma once
 
-/// Bodies of `timer:distro:sys` (K-207 to K-209). The answer to SetTimer has an empty body, unless the timer was not set.
+/// Bodies of `timer:distro:sys` (K-207 to K-209). The answer to SetTimer has an empty body, unless
+/// the timer was not set.
 
 #include <cstdint>
 #include <variant>

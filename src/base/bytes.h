@@ -28,11 +28,13 @@ inline bool equal(ByteView left, ByteView right) {
     return text_of(left) == text_of(right);
 }
 
-/// An immutable byte string with shared ownership: copying it copies a pointer, never the bytes (K-47, K-237).
+/// An immutable byte string with shared ownership: copying it copies a pointer, never the bytes
+/// (K-47, K-237).
 ///
-/// There is no single owner because sender, mailbox, receiver, log and overlay hold the same bytes for different
-/// spans of time. Header and bytes are one allocation. An empty string needs no memory.
-/// Thread: values may be copied and destroyed on any thread; the bytes never change after construction.
+/// There is no single owner because sender, mailbox, receiver, log and overlay hold the same bytes
+/// for different spans of time. Header and bytes are one allocation. An empty string needs no
+/// memory. Thread: values may be copied and destroyed on any thread; the bytes never change after
+/// construction.
 class SharedBytes {
 public:
     SharedBytes() = default;

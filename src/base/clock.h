@@ -1,6 +1,7 @@
 #pragma once
 
-/// Time as an interface: no code outside its implementations asks the operating system what time it is (K-261).
+/// Time as an interface: no code outside its implementations asks the operating system what time it
+/// is (K-261).
 
 #include <chrono>
 #include <cstdint>
@@ -25,7 +26,8 @@ public:
     virtual WallTime wall_now() const = 0;
 };
 
-/// `start + seconds`, or the far end of the clock where the sum does not fit (K-58: any u64 is accepted).
+/// `start + seconds`, or the far end of the clock where the sum does not fit (K-58: any u64 is
+/// accepted).
 inline MonotonicTime deadline_after(MonotonicTime start, std::uint64_t count, Nanoseconds unit) {
     const auto room = static_cast<std::uint64_t>((MonotonicTime::max() - start).count());
     const auto step = static_cast<std::uint64_t>(unit.count());

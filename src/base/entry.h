@@ -1,6 +1,7 @@
 #pragma once
 
-/// One durable change of the node, as a value: what the kernel and the modules append to the log (K-243, K-244).
+/// One durable change of the node, as a value: what the kernel and the modules append to the log
+/// (K-243, K-244).
 
 #include <cstdint>
 #include <optional>
@@ -11,8 +12,8 @@
 
 namespace perdure {
 
-/// A named key space of the store (K-255). The number is part of the on-disk format and of the RocksDB column
-/// family's name; docs/formats/store.md lists both. Append only.
+/// A named key space of the store (K-255). The number is part of the on-disk format and of the
+/// RocksDB column family's name; docs/formats/store.md lists both. Append only.
 enum class Family : std::uint8_t {
     Meta = 0,
     Processes = 1,
@@ -23,7 +24,8 @@ enum class Family : std::uint8_t {
 inline constexpr std::uint8_t kFamilyCount = 5;
 std::string_view to_string(Family family);
 
-/// What an entry records; used for counters, diagnostics and the crash suite's table, never for deciding anything.
+/// What an entry records; used for counters, diagnostics and the crash suite's table, never for
+/// deciding anything.
 enum class EntryKind : std::uint8_t {
     SetState,
     ClearState,

@@ -1,6 +1,7 @@
 #pragma once
 
-/// Where work that may block is done (vfs, SQLite, compiling, reading from disk): never on a worker.
+/// Where work that may block is done (vfs, SQLite, compiling, reading from disk): never on a
+/// worker.
 
 #include <functional>
 
@@ -10,8 +11,8 @@ class Executor {
 public:
     virtual ~Executor() = default;
 
-    /// Runs `work` once, later, on some thread of the pool; in a deterministic test on the test's own thread.
-    /// Thread: any. `work` must not throw and must not run guest code.
+    /// Runs `work` once, later, on some thread of the pool; in a deterministic test on the test's
+    /// own thread. Thread: any. `work` must not throw and must not run guest code.
     virtual void submit(std::function<void()> work) = 0;
 };
 

@@ -7,7 +7,8 @@
 
 namespace perdure {
 
-/// Holds a `T` under a mutex. Locks are leaves: never send, call back or touch a disk while holding one.
+/// Holds a `T` under a mutex. Locks are leaves: never send, call back or touch a disk while holding
+/// one.
 template <typename T>
 class Guarded {
 public:

@@ -12,7 +12,8 @@ bool needs_quotes(std::string_view value) {
         return true;
     }
     for (const char c : value) {
-        if (c == ' ' || c == '"' || c == '=' || c == '\\' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+        if (c == ' ' || c == '"' || c == '=' || c == '\\' || static_cast<unsigned char>(c) < 0x20 ||
+            c == 0x7f) {
             return true;
         }
     }
@@ -65,7 +66,8 @@ std::string format_event(std::string_view event, std::initializer_list<LogField>
     return line;
 }
 
-void Log::write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) const {
+void Log::write(LogLevel level, std::string_view event,
+                std::initializer_list<LogField> fields) const {
     if (wants(level)) {
         sink_->write(level, format_event(event, fields));
     }

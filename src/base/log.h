@@ -1,9 +1,10 @@
 #pragma once
 
-/// The node's own log: one event, one line, past tense, `key=value` (style of the house in CONTRIBUTING.md).
+/// The node's own log: one event, one line, past tense, `key=value` (style of the house in
+/// CONTRIBUTING.md).
 ///
-/// Never bodies, secrets, signatures or cookies. Whatever outsiders can trigger is rate-limited by its caller.
-/// What guests print is not logged here: it has its own stream.
+/// Never bodies, secrets, signatures or cookies. Whatever outsiders can trigger is rate-limited by
+/// its caller. What guests print is not logged here: it has its own stream.
 
 #include <cstdint>
 #include <memory>
@@ -17,7 +18,8 @@ namespace perdure {
 enum class LogLevel : std::uint8_t { Trace, Debug, Info, Warn, Error };
 std::string_view to_string(LogLevel level);
 
-/// Takes finished lines (without level, time and line end). Thread: any; lines of one thread keep their order.
+/// Takes finished lines (without level, time and line end). Thread: any; lines of one thread keep
+/// their order.
 class LogSink {
 public:
     virtual ~LogSink() = default;
@@ -26,7 +28,8 @@ public:
     virtual void flush() {}
 };
 
-/// One `key=value` of a line. Values with blanks, quotes, `=` or control characters are quoted and escaped.
+/// One `key=value` of a line. Values with blanks, quotes, `=` or control characters are quoted and
+/// escaped.
 struct LogField {
     std::string_view key;
     std::string value;
@@ -64,7 +67,8 @@ public:
     bool wants(LogLevel level) const { return level >= least_; }
 
 private:
-    void write(LogLevel level, std::string_view event, std::initializer_list<LogField> fields) const;
+    void write(LogLevel level, std::string_view event,
+               std::initializer_list<LogField> fields) const;
 
     LogSink* sink_;
     LogLevel least_;

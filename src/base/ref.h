@@ -1,6 +1,7 @@
 #pragma once
 
-/// Shared ownership for things that messages, tables and snapshots hold at once and that have no single owner.
+/// Shared ownership for things that messages, tables and snapshots hold at once and that have no
+/// single owner.
 
 #include <atomic>
 #include <cstdint>
@@ -47,7 +48,9 @@ public:
     T& operator*() const { return *target_; }
     T* operator->() const { return target_; }
     explicit operator bool() const { return target_ != nullptr; }
-    friend bool operator==(const Ref& left, const Ref& right) { return left.target_ == right.target_; }
+    friend bool operator==(const Ref& left, const Ref& right) {
+        return left.target_ == right.target_;
+    }
 
 private:
     void retain() {

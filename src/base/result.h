@@ -2,9 +2,10 @@
 
 /// Failures as values: `Result<T>` holds either a `T` or an `Error`.
 ///
-/// No exception is thrown by our code and none crosses a room's border: almost every failure here is an answer
-/// to somebody (offline, timed out, not found, full), so it belongs in the type. The interface is that of
-/// `std::expected`, plus `with_context`. Reading the value of a failed result is a bug and aborts.
+/// No exception is thrown by our code and none crosses a room's border: almost every failure here
+/// is an answer to somebody (offline, timed out, not found, full), so it belongs in the type. The
+/// interface is that of `std::expected`, plus `with_context`. Reading the value of a failed result
+/// is a bug and aborts.
 
 #include <optional>
 #include <string>
@@ -17,11 +18,13 @@
 
 namespace perdure {
 
-/// What the caller can do about a failure. Every module maps these to its wire errors in one function.
+/// What the caller can do about a failure. Every module maps these to its wire errors in one
+/// function.
 enum class ErrorCode {
     NotFound,       ///< The thing named does not exist.
     AlreadyExists,  ///< The name is taken.
-    InvalidInput,   ///< The caller sent something malformed; the message says what and how to mend it.
+    InvalidInput,   ///< The caller sent something malformed; the message says what and how to mend
+                    ///< it.
     NotPermitted,   ///< A right is missing; the message names it.
     TimedOut,       ///< No answer by the deadline.
     Unreachable,    ///< The other side cannot be reached.
@@ -65,14 +68,17 @@ class [[nodiscard]] Result {
 public:
     using value_type = T;
 
-    Result(T value) : content_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
-    Result(Error error) : content_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
+    Result(T value)
+        : content_(std::in_place_index<0>, std::move(value)) {}  // NOLINT: implicit by design
+    Result(Error error)
+        : content_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit by design
 
     template <typename U>
         requires(std::is_convertible_v<U &&, T> && !std::is_same_v<std::remove_cvref_t<U>, T> &&
                  !std::is_same_v<std::remove_cvref_t<U>, Error> &&
                  !std::is_same_v<std::remove_cvref_t<U>, Result>)
-    Result(U&& value) : content_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT: implicit by design
+    Result(U&& value)
+        : content_(std::in_place_index<0>, std::forward<U>(value)) {}  // NOLINT: implicit by design
 
     bool has_value() const { return content_.index() == 0; }
     explicit operator bool() const { return has_value(); }
@@ -154,14 +160,15 @@ private:
 };
 
 /// Evaluates `expression` (a Result); on failure returns its error from the enclosing function.
-#define RETURN_IF_ERROR(expression)                         \
-    do {                                                    \
-        if (auto result_ = (expression); !result_) {        \
-            return std::move(result_).error();              \
-        }                                                   \
+#define RETURN_IF_ERROR(expression)                  \
+    do {                                             \
+        if (auto result_ = (expression); !result_) { \
+            return std::move(result_).error();       \
+        }                                            \
     } while (false)
 
-/// `ASSIGN_OR_RETURN(auto bytes, drive.read(path));` declares or assigns the value, or returns the error.
+/// `ASSIGN_OR_RETURN(auto bytes, drive.read(path));` declares or assigns the value, or returns the
+/// error.
 #define ASSIGN_OR_RETURN(target, expression) \
     PERDURE_ASSIGN_OR_RETURN_(PERDURE_CONCAT_(result_, __LINE__), target, expression)
 #define PERDURE_CONCAT_INNER_(left, right) left##right

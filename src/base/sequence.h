@@ -2,8 +2,8 @@
 
 /// Places in the node's one log, and values that remember which place they depend on.
 ///
-/// The rule they serve is external synchrony (K-243, K-265 to K-267): whoever learns of a change carries its number,
-/// and nothing leaves the node before everything its cause has seen is on disk.
+/// The rule they serve is external synchrony (K-243, K-265 to K-267): whoever learns of a change
+/// carries its number, and nothing leaves the node before everything its cause has seen is on disk.
 
 #include <compare>
 #include <cstdint>
@@ -13,15 +13,19 @@
 
 namespace perdure {
 
-/// The place of one entry in the log: 1 is the first, 0 stands for "depends on nothing". Never given out twice (K-270).
+/// The place of one entry in the log: 1 is the first, 0 stands for "depends on nothing". Never
+/// given out twice (K-270).
 struct SequenceNumber {
     std::uint64_t value = 0;
 
     friend auto operator<=>(SequenceNumber, SequenceNumber) = default;
-    friend std::ostream& operator<<(std::ostream& out, SequenceNumber number) { return out << number.value; }
+    friend std::ostream& operator<<(std::ostream& out, SequenceNumber number) {
+        return out << number.value;
+    }
 };
 
-/// What an entry depends on that the log has refused because it has ended: no output of it ever leaves.
+/// What an entry depends on that the log has refused because it has ended: no output of it ever
+/// leaves.
 inline constexpr SequenceNumber kNeverDurable{UINT64_MAX};
 
 /// Somebody who learns of durable changes: a process instance, a message under way, an output.
@@ -43,8 +47,9 @@ private:
     SequenceNumber seen_;
 };
 
-/// A value together with the newest entry it depends on. It cannot be unwrapped without naming who learns it, so a
-/// forgotten dependency does not compile (K-265). "Not there" and listings are values too.
+/// A value together with the newest entry it depends on. It cannot be unwrapped without naming who
+/// learns it, so a forgotten dependency does not compile (K-265). "Not there" and listings are
+/// values too.
 template <typename T>
 class [[nodiscard]] Seen {
 public:

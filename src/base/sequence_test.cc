@@ -23,7 +23,9 @@ TEST(Seen, TellingAValueRaisesWhatTheLearnerHasSeen) {
 }
 
 TEST(Seen, WhatIsDerivedDependsOnTheSameEntry) {
-    auto size = Seen<std::string>("stored", SequenceNumber{7}).map([](std::string text) { return text.size(); });
+    auto size = Seen<std::string>("stored", SequenceNumber{7}).map([](std::string text) {
+        return text.size();
+    });
     EXPECT_EQ(size.number(), SequenceNumber{7});
     Causality process;
     EXPECT_EQ(std::move(size).tell(process), 6u);

@@ -1,6 +1,7 @@
 #pragma once
 
-/// SHA-256 of bytes that arrive in parts. `storage/content_hash.h` has the names and the one-call form.
+/// SHA-256 of bytes that arrive in parts. `storage/content_hash.h` has the names and the one-call
+/// form.
 
 #include <array>
 
@@ -20,7 +21,8 @@ public:
     std::array<Byte, 32> finish();
 
 private:
-    alignas(64) std::array<Byte, 128> room_;  // libsodium's own object; its header stays out of ours
+    alignas(
+        64) std::array<Byte, 128> room_;  // libsodium's own object; its header stays out of ours
 };
 
 }  // namespace perdure

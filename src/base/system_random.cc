@@ -29,7 +29,8 @@ void SystemRandom::refill() {
     if (since_seed_ >= kReseedBytes) {
         seed();
     }
-    static_assert(crypto_stream_chacha20_KEYBYTES == 32 && crypto_stream_chacha20_NONCEBYTES == sizeof nonce_);
+    static_assert(crypto_stream_chacha20_KEYBYTES == 32 &&
+                  crypto_stream_chacha20_NONCEBYTES == sizeof nonce_);
     Byte nonce[sizeof nonce_];
     std::memcpy(nonce, &nonce_, sizeof nonce);
     ++nonce_;

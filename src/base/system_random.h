@@ -6,7 +6,8 @@
 
 namespace perdure {
 
-/// A ChaCha20 generator seeded by the operating system and seeded again after every `kReseedBytes` (K-261).
+/// A ChaCha20 generator seeded by the operating system and seeded again after every `kReseedBytes`
+/// (K-261).
 ///
 /// A draw is a call in user space, because guests draw a seed for their hash tables at every start.
 /// Thread: one generator per thread.
@@ -27,7 +28,8 @@ private:
 
     std::array<Byte, 32> key_;
     std::array<Byte, 1024> block_;
-    std::size_t used_ = sizeof block_;  ///< Bytes of `block_` already given out; they are wiped at once.
+    std::size_t used_ =
+        sizeof block_;  ///< Bytes of `block_` already given out; they are wiped at once.
     std::size_t since_seed_ = 0;
     std::uint64_t nonce_ = 0;
 };

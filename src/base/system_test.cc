@@ -53,10 +53,12 @@ public:
 TEST(Log, WritesOneLineOfFieldsPerEventAndQuotesWhatIsUnsafe) {
     Lines sink;
     const Log log(sink, LogLevel::Info);
-    log.info("process_exited", LogField("process", "a:b:c"), LogField("uptime_ms", 12), LogField("text", "two\nlines \"x\""));
+    log.info("process_exited", LogField("process", "a:b:c"), LogField("uptime_ms", 12),
+             LogField("text", "two\nlines \"x\""));
     log.debug("not_wanted");
     ASSERT_EQ(sink.lines.size(), 1u);
-    EXPECT_EQ(sink.lines[0], "process_exited process=a:b:c uptime_ms=12 text=\"two\\nlines \\\"x\\\"\"");
+    EXPECT_EQ(sink.lines[0],
+              "process_exited process=a:b:c uptime_ms=12 text=\"two\\nlines \\\"x\\\"\"");
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #pragma once
 
-/// Decides whether: what a process holds, as an immutable set that checks read without a lock (K-81, K-239).
+/// Decides whether: what a process holds, as an immutable set that checks read without a lock
+/// (K-81, K-239).
 
 #include <memory>
 #include <optional>
@@ -19,7 +20,8 @@ struct HeldCapability {
     CapabilityRecord record;
     CapabilityKey key;
 
-    explicit HeldCapability(CapabilityRecord record_in) : record(std::move(record_in)), key(record.capability) {}
+    explicit HeldCapability(CapabilityRecord record_in)
+        : record(std::move(record_in)), key(record.capability) {}
 };
 
 class HeldSet {
@@ -27,12 +29,13 @@ public:
     /// The set of a process that holds nothing.
     static std::shared_ptr<const HeldSet> empty();
 
-    /// This set and `added`; those already held keep their first spelling and record (K-87). `changed` receives the ones
-    /// that are new.
+    /// This set and `added`; those already held keep their first spelling and record (K-87).
+    /// `changed` receives the ones that are new.
     std::shared_ptr<const HeldSet> with(std::span<const CapabilityRecord> added,
                                         std::vector<CapabilityRecord>& changed) const;
 
-    /// This set without `dropped`; those not held are ignored (K-104). `changed` receives the ones that were held.
+    /// This set without `dropped`; those not held are ignored (K-104). `changed` receives the ones
+    /// that were held.
     std::shared_ptr<const HeldSet> without(std::span<const Capability> dropped,
                                            std::vector<CapabilityRecord>& changed) const;
 

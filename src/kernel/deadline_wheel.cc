@@ -7,7 +7,9 @@ namespace perdure::kernel {
 
 DeadlineWheel::DeadlineWheel(MonotonicTime start) : step_(step_of(start)) {}
 
-DeadlineWheel::~DeadlineWheel() { CHECK(count_ == 0, count_); }
+DeadlineWheel::~DeadlineWheel() {
+    CHECK(count_ == 0, count_);
+}
 
 /// Steps count from the earliest time there is, so that times before the clock's zero order like
 /// all others.

@@ -15,7 +15,9 @@
 namespace perdure::kernel {
 namespace {
 
-MonotonicTime at_ns(std::int64_t count) { return MonotonicTime(Nanoseconds(count)); }
+MonotonicTime at_ns(std::int64_t count) {
+    return MonotonicTime(Nanoseconds(count));
+}
 
 std::vector<Deadline*> expired(DeadlineWheel& wheel, std::int64_t now_ns) {
     std::vector<Deadline*> found;
@@ -272,8 +274,14 @@ private:
             const std::size_t other = draw(kNodes);
             switch (draw(4)) {
                 case 0: arm(index); break;
-                case 1: arm(other); std::erase(due, other); break;
-                case 2: disarm(other); std::erase(due, other); break;
+                case 1:
+                    arm(other);
+                    std::erase(due, other);
+                    break;
+                case 2:
+                    disarm(other);
+                    std::erase(due, other);
+                    break;
                 default: break;
             }
             check_next();

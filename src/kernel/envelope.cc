@@ -14,7 +14,8 @@ const std::optional<std::string>& Content::metadata() const {
 }
 
 const std::vector<Capability>& Content::capabilities() const {
-    return std::visit([](const auto& either) -> const auto& { return either.capabilities; }, message);
+    return std::visit([](const auto& either) -> const auto& { return either.capabilities; },
+                      message);
 }
 
 Envelope::Envelope() = default;

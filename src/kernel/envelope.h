@@ -1,6 +1,7 @@
 #pragma once
 
-/// A message under way: what guests see of it (`Content`, a blob) and what only the kernel knows (K-17).
+/// A message under way: what guests see of it (`Content`, a blob) and what only the kernel knows
+/// (K-17).
 
 #include <cstdint>
 #include <memory>
@@ -18,8 +19,8 @@ namespace perdure::kernel {
 
 class Process;
 
-/// A message as it was sent, after filtering. Immutable and shared: the envelope under way and the sender's
-/// outstanding entry hold the same one, because a send error gives it back (K-62).
+/// A message as it was sent, after filtering. Immutable and shared: the envelope under way and the
+/// sender's outstanding entry hold the same one, because a send error gives it back (K-62).
 struct Content final : RefCounted {
     explicit Content(Message message_in) : message(std::move(message_in)) {}
     const Message message;
@@ -39,9 +40,9 @@ struct Prompt {
 
 /// What an outcome puts back when it is handed over (K-28, K-29).
 struct SavedVariables {
-    std::optional<Prompt> prompt;      ///< P
-    std::optional<Prompt> lineage;     ///< L
-    std::optional<Blob> inheritable;   ///< Binh
+    std::optional<Prompt> prompt;     ///< P
+    std::optional<Prompt> lineage;    ///< L
+    std::optional<Blob> inheritable;  ///< Binh
 };
 
 /// The part of an element that only outcomes of our own messages have: the entry they ended (K-56).
@@ -60,7 +61,7 @@ struct Envelope final : Task {
     Ref<const Party> reply_to;  ///< Carried reply address of a Request; null if it has none.
     Ref<const Content> content;
     std::optional<Blob> blob;
-    SequenceNumber seen;        ///< What its maker depended on (K-265).
+    SequenceNumber seen;  ///< What its maker depended on (K-265).
     Ref<Process> target;
     std::optional<OutcomeOf> outcome;
     std::unique_ptr<Envelope> next_waiting;  ///< The mailbox's list.

@@ -2,8 +2,9 @@
 
 /// What the kernel needs of an engine: code that can be loaded once and a guest that can be polled.
 ///
-/// The kernel knows neither Wasm nor fibers. A guest runs inside `poll()` on its worker and calls the kernel back
-/// through `HostCalls` (kernel/host_calls.h); a call that has to wait suspends only the guest, and `poll` returns.
+/// The kernel knows neither Wasm nor fibers. A guest runs inside `poll()` on its worker and calls
+/// the kernel back through `HostCalls` (kernel/host_calls.h); a call that has to wait suspends only
+/// the guest, and `poll` returns.
 
 #include <array>
 #include <cstdint>
@@ -30,11 +31,11 @@ enum class PollOutcome : std::uint8_t {
 
 /// How an instance ended (K-143, E-10).
 enum class ExitReason : std::uint8_t {
-    Returned,     ///< `init` returned, or the guest called exit with success.
-    Exited,       ///< The guest called exit with an error.
-    Trapped,      ///< The guest broke its own rules.
-    Faulted,      ///< A host call ended the guest by design (K-75, K-76, K-177) or by a fault of ours.
-    Killed,       ///< `kill()` was called.
+    Returned,  ///< `init` returned, or the guest called exit with success.
+    Exited,    ///< The guest called exit with an error.
+    Trapped,   ///< The guest broke its own rules.
+    Faulted,   ///< A host call ended the guest by design (K-75, K-76, K-177) or by a fault of ours.
+    Killed,    ///< `kill()` was called.
     MemoryLimit,  ///< The guest ended because its memory limit had refused it memory.
     StartFailed,  ///< No instance could be made (no free slot, for example).
     Panicked,     ///< The engine itself failed; the instance is lost, the node goes on.
@@ -42,28 +43,30 @@ enum class ExitReason : std::uint8_t {
 std::string_view to_string(ExitReason reason);
 
 struct GuestFrame {
-    std::string module;     ///< Empty where the component does not name it.
-    std::string function;   ///< Demangled, or empty in a stripped guest.
+    std::string module;    ///< Empty where the component does not name it.
+    std::string function;  ///< Demangled, or empty in a stripped guest.
     std::uint32_t function_index = 0;
     std::uint64_t offset = 0;  ///< Bytes from the start of the function.
 };
 
 struct GuestExit {
     ExitReason reason = ExitReason::Returned;
-    std::int32_t code = 0;   ///< The guest's exit code, or the engine's number of the trap.
-    std::string cause;       ///< One line; empty after a return.
+    std::int32_t code = 0;           ///< The guest's exit code, or the engine's number of the trap.
+    std::string cause;               ///< One line; empty after a return.
     std::vector<GuestFrame> frames;  ///< Innermost first, at most 32.
 };
 
 struct GuestLimits {
-    std::uint64_t memory_bytes = 0;  ///< Linear memory; more is refused to the guest's allocator (K-232).
+    std::uint64_t memory_bytes =
+        0;  ///< Linear memory; more is refused to the guest's allocator (K-232).
 };
 
 struct GuestUsage {
     std::uint64_t memory_bytes = 0;  ///< Linear memory in use now.
 };
 
-/// One instance of a component. Destroying it stops the guest wherever it is suspended; no guest code runs then.
+/// One instance of a component. Destroying it stops the guest wherever it is suspended; no guest
+/// code runs then.
 class Guest {
 public:
     virtual ~Guest() = default;
@@ -75,7 +78,8 @@ public:
     /// Valid after `poll` returned Done, until destruction.
     virtual GuestExit exit() const = 0;
 
-    /// Makes a running or suspended guest end with `Killed` at its next tick, host call or poll. Thread: any.
+    /// Makes a running or suspended guest end with `Killed` at its next tick, host call or poll.
+    /// Thread: any.
     virtual void kill() = 0;
 
     /// Thread: any.
@@ -88,7 +92,8 @@ class Code {
 public:
     virtual ~Code() = default;
     virtual const ContentHash& hash() const = 0;
-    /// The `standard` interfaces it imports, for example `kinode:process/standard@0.8.0`; may be empty (K-214).
+    /// The `standard` interfaces it imports, for example `kinode:process/standard@0.8.0`; may be
+    /// empty (K-214).
     virtual const std::vector<std::string>& interfaces() const = 0;
 };
 
@@ -98,20 +103,24 @@ public:
 
     /// Compiles and checks `wasm`, or takes it from memory or the cache on disk (K-128, K-233).
     ///
-    /// Errors: InvalidInput (not a component, or imports something that is not served; all of it is named),
-    /// Overloaded (above a limit of the engine), Io. Thread: any, may take seconds: the blocking pool only.
+    /// Errors: InvalidInput (not a component, or imports something that is not served; all of it is
+    /// named), Overloaded (above a limit of the engine), Io. Thread: any, may take seconds: the
+    /// blocking pool only.
     virtual Result<std::shared_ptr<const Code>> load(ByteView wasm, const ContentHash& hash) = 0;
 
     /// The code if it is in memory, else null. Thread: any; never blocks.
     virtual std::shared_ptr<const Code> find(const ContentHash& hash) = 0;
 
-    /// A new instance that has not run yet. `our` is the argument of `init` (K-131). `calls` must outlive the guest.
-    /// `wake_token` is handed to the waker given at construction when a suspended guest can go on.
-    virtual Result<std::unique_ptr<Guest>> instantiate(std::shared_ptr<const Code> code, HostCalls& calls,
-                                                       std::uint64_t wake_token, std::string_view our,
+    /// A new instance that has not run yet. `our` is the argument of `init` (K-131). `calls` must
+    /// outlive the guest. `wake_token` is handed to the waker given at construction when a
+    /// suspended guest can go on.
+    virtual Result<std::unique_ptr<Guest>> instantiate(std::shared_ptr<const Code> code,
+                                                       HostCalls& calls, std::uint64_t wake_token,
+                                                       std::string_view our,
                                                        const GuestLimits& limits) = 0;
 
-    /// Advances the engine's epoch: running guests ask `HostCalls::on_tick` soon after. Thread: any.
+    /// Advances the engine's epoch: running guests ask `HostCalls::on_tick` soon after. Thread:
+    /// any.
     virtual void tick() = 0;
 
     /// Prepares the calling thread for polling guests; once per worker, before its first poll.

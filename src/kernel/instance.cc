@@ -46,7 +46,8 @@ Instance::~Instance() {
     for (auto& [id, outstanding] : outstanding_) {
         worker_.deadlines().disarm(*outstanding);
     }
-    // Places of what was asked but not yet answered, and of an outcome nobody will read (invariant 1).
+    // Places of what was asked but not yet answered, and of an outcome nobody will read (invariant
+    // 1).
     process_.room.forget_outcomes(outstanding_.size());
     if (awaited_ != nullptr) {
         process_.room.release(1, awaited_->counted_bytes());
@@ -58,8 +59,9 @@ Instance::~Instance() {
 Result<void> Instance::start() {
     GuestLimits limits;
     limits.memory_bytes = kernel_.limits().process_memory_bytes_max;
-    ASSIGN_OR_RETURN(guest_, kernel_.engine().instantiate(process_.facts.code, *this, process_.facts.appender,
-                                                          process_.self->printed, limits));
+    ASSIGN_OR_RETURN(
+        guest_, kernel_.engine().instantiate(process_.facts.code, *this, process_.facts.appender,
+                                             process_.self->printed, limits));
     return {};
 }
 
@@ -89,7 +91,8 @@ TickDecision Instance::on_tick() {
 }
 
 void Instance::print(std::uint8_t level, std::string_view text) {
-    kernel_.terminal().print({level, process_.self->address.process, print_prefix_ + std::string(text)}, seen());
+    kernel_.terminal().print(
+        {level, process_.self->address.process, print_prefix_ + std::string(text)}, seen());
 }
 
 AddressView Instance::our() {
@@ -107,14 +110,18 @@ void Instance::random(std::span<Byte> out, RandomUse) {
 }
 
 std::uint64_t Instance::monotonic_ns() {
-    const std::uint64_t resolution = std::uint64_t{kernel_.limits().guest_clock_resolution_us} * 1000;
-    const auto now = static_cast<std::uint64_t>(kernel_.clock().monotonic_now().time_since_epoch().count());
+    const std::uint64_t resolution =
+        std::uint64_t{kernel_.limits().guest_clock_resolution_us} * 1000;
+    const auto now =
+        static_cast<std::uint64_t>(kernel_.clock().monotonic_now().time_since_epoch().count());
     return now - now % resolution;
 }
 
 void Instance::wall_clock(std::uint64_t& seconds, std::uint32_t& nanoseconds) {
-    const std::uint64_t resolution = std::uint64_t{kernel_.limits().guest_clock_resolution_us} * 1000;
-    const auto now = static_cast<std::uint64_t>(kernel_.clock().wall_now().time_since_epoch().count());
+    const std::uint64_t resolution =
+        std::uint64_t{kernel_.limits().guest_clock_resolution_us} * 1000;
+    const auto now =
+        static_cast<std::uint64_t>(kernel_.clock().wall_now().time_since_epoch().count());
     const std::uint64_t rounded = now - now % resolution;
     seconds = rounded / 1'000'000'000;
     nanoseconds = static_cast<std::uint32_t>(rounded % 1'000'000'000);
@@ -127,7 +134,8 @@ void Instance::SleepDeadline::due() {
 
 CallStatus Instance::sleep_until(Resume resume, std::uint64_t deadline_ns) {
     if (resume == Resume::First) {
-        const auto last = static_cast<std::uint64_t>(MonotonicTime::max().time_since_epoch().count());
+        const auto last =
+            static_cast<std::uint64_t>(MonotonicTime::max().time_since_epoch().count());
         const MonotonicTime at{Nanoseconds(static_cast<std::int64_t>(std::min(deadline_ns, last)))};
         if (at <= kernel_.clock().monotonic_now()) {
             return CallStatus::Ready;
@@ -145,7 +153,9 @@ CallStatus Instance::sleep_until(Resume resume, std::uint64_t deadline_ns) {
 }
 
 CallStatus Instance::spawn(Resume, const SpawnView*, SpawnError& error) {
-    kernel_.print(0, process_.self->printed + ": spawn is not part of this version; the call was refused", seen());
+    kernel_.print(
+        0, process_.self->printed + ": spawn is not part of this version; the call was refused",
+        seen());
     error = SpawnError::NoFileAtPath;
     return CallStatus::Ready;
 }

@@ -1,15 +1,19 @@
 #pragma once
 
-/// One run of a process, from start to exit: the variables of K-25, its outstanding Requests, and the host calls.
+/// One run of a process, from start to exit: the variables of K-25, its outstanding Requests, and
+/// the host calls.
 ///
-/// Everything here belongs to the process's worker. The guest calls in from inside `poll`; results are pinned in the
-/// instance until the guest's next call (E-6).
+/// Everything here belongs to the process's worker. The guest calls in from inside `poll`; results
+/// are pinned in the instance until the guest's next call (E-6).
 ///
 /// Invariants:
-///  1. An id in `outstanding_` has exactly one place reserved in the process's mailbox room, given back when its outcome
+///  1. An id in `outstanding_` has exactly one place reserved in the process's mailbox room, given
+///  back when its outcome
 ///     is handed over or the instance ends (K-263).
-///  2. An outstanding entry ends once: it leaves the map in the same step that makes its outcome (K-55, K-56).
-///  3. `seen` never goes down, and everything handed to the guest or appended by it raises it (K-265).
+///  2. An outstanding entry ends once: it leaves the map in the same step that makes its outcome
+///  (K-55, K-56).
+///  3. `seen` never goes down, and everything handed to the guest or appended by it raises it
+///  (K-265).
 
 #include <cstdint>
 #include <memory>
@@ -55,7 +59,8 @@ struct Outstanding final : TimedCall {
     void due() override;
 };
 
-/// The end of a guest's error stream, kept for its crash report (K-227). Memory is taken at the first write.
+/// The end of a guest's error stream, kept for its crash report (K-227). Memory is taken at the
+/// first write.
 class ErrorTail {
 public:
     explicit ErrorTail(std::size_t bytes_max) : bytes_max_(bytes_max) {}
@@ -81,7 +86,8 @@ public:
     Result<void> start();
 
     Guest& guest() { return *guest_; }
-    /// Hands the guest out for its deletion, which calls nothing back and may come after the instance's end.
+    /// Hands the guest out for its deletion, which calls nothing back and may come after the
+    /// instance's end.
     std::unique_ptr<Guest> release_guest() { return std::move(guest_); }
     bool started() const { return guest_ != nullptr; }
     std::uint64_t number() const { return number_; }
@@ -89,20 +95,24 @@ public:
     const ErrorTail& error_tail() const { return error_tail_; }
     std::size_t outstanding_count() const { return outstanding_.size(); }
 
-    /// A Response reached the worker: if its id is outstanding it becomes that entry's outcome, else it is dropped (K-56).
+    /// A Response reached the worker: if its id is outstanding it becomes that entry's outcome,
+    /// else it is dropped (K-56).
     void arrive_response(std::unique_ptr<Envelope> envelope);
     /// Whether the guest waits in `receive`, so that a new element has to wake it.
     bool waits_in_receive() const;
     /// Ends an outstanding Request with a send error. `mark` is the extra capability of K-242.
     void fail(std::uint64_t id, SendErrorKind kind, const std::optional<Capability>& mark);
 
-    /// Ends an outstanding Request with Timeout because its target has no answer for it; nothing if it has ended.
+    /// Ends an outstanding Request with Timeout because its target has no answer for it; nothing if
+    /// it has ended.
     void refuse(std::uint64_t id, SequenceNumber seen);
 
     Process& process() { return process_; }
-    /// True when the guest should stop soon although its slice is not used up: back-pressure (K-83).
+    /// True when the guest should stop soon although its slice is not used up: back-pressure
+    /// (K-83).
     bool wants_slice_end() const { return end_slice_; }
-    /// True when the guest may not run before the journal has room: an entry was taken above its share (K-268).
+    /// True when the guest may not run before the journal has room: an entry was taken above its
+    /// share (K-268).
     bool owes_room() const { return owes_room_; }
     void begin_slice();
     void room_came();
@@ -120,7 +130,8 @@ public:
     CallStatus set_on_exit(const OnExitView& on_exit) override;
     bool has_blob() override { return current_blob_.has_value(); }
     CallStatus send_requests(std::span<const SendView> sends) override;
-    CallStatus send_response(const ResponseView& response, const std::optional<BlobView>& blob) override;
+    CallStatus send_response(const ResponseView& response,
+                             const std::optional<BlobView>& blob) override;
     CallStatus receive(Resume resume, DeliveryView& out) override;
     CallStatus send_and_await(Resume resume, const SendView* send, DeliveryView& out) override;
     CallStatus get_blob(Resume resume, BlobOf which, std::optional<BlobView>& out) override;
@@ -170,11 +181,13 @@ private:
     };
     enum class SendPurpose : std::uint8_t { Queue, Await };
     Sent send_one(const SendView& send, SendPurpose purpose);
-    /// Why a message is not sent although its target may exist: the mark for its error, or nothing with `silent` set.
+    /// Why a message is not sent although its target may exist: the mark for its error, or nothing
+    /// with `silent` set.
     std::optional<Capability> refusal(const Route& route, const SendView& send, bool& silent);
     std::uint64_t new_id();
-    void return_message(const Ref<const Party>& target, Ref<const Content> content, std::optional<Blob> blob,
-                        std::optional<SharedBytes> context, SendErrorKind kind);
+    void return_message(const Ref<const Party>& target, Ref<const Content> content,
+                        std::optional<Blob> blob, std::optional<SharedBytes> context,
+                        SendErrorKind kind);
 
     // Store (instance_store.cc)
     CallStatus append_state(Resume resume, EntryKind kind, std::optional<ByteView> bytes);
@@ -216,7 +229,8 @@ private:
     std::shared_ptr<const HeldSet> pinned_held_;
     std::shared_ptr<const OnExit> pinned_on_exit_;
 
-    /// Last, so that the guest goes first: deleting it unwinds frames that point into everything above.
+    /// Last, so that the guest goes first: deleting it unwinds frames that point into everything
+    /// above.
     std::unique_ptr<Guest> guest_;
 };
 

@@ -1,4 +1,5 @@
-/// What a guest receives: handing over elements and the variables that follow from it (K-25 to K-31, K-46 to K-49).
+/// What a guest receives: handing over elements and the variables that follow from it (K-25 to
+/// K-31, K-46 to K-49).
 
 #include "base/check.h"
 #include "kernel/instance.h"
@@ -27,14 +28,16 @@ CallStatus Instance::send_and_await(Resume resume, const SendView* send, Deliver
     if (resume == Resume::First) {
         if (!send->request.expects_response) {
             return fault(process_.self->printed +
-                         " awaited a Request that expects no Response; set expects-response to a number of seconds");
+                         " awaited a Request that expects no Response; set expects-response to a "
+                         "number of seconds");
         }
         AddressView target = send->target;
         if (target.node == kOurNode) {
             target.node = kernel_.own_node();
         }
         if (same_address(target, process_.self->address)) {
-            return fault(process_.self->printed + " awaited a Request to itself, which could never be answered");
+            return fault(process_.self->printed +
+                         " awaited a Request to itself, which could never be answered");
         }
         SendView without_context = *send;
         without_context.context.reset();  // K-53
@@ -118,10 +121,11 @@ void Instance::become_current(const Envelope& envelope) {
         case Envelope::Kind::Request: {
             current_blob_ = envelope.blob;
             inheritable_ = envelope.blob;
-            const bool answerable =
-                envelope.content->request()->expects_response.has_value() || static_cast<bool>(envelope.reply_to);
+            const bool answerable = envelope.content->request()->expects_response.has_value() ||
+                                    static_cast<bool>(envelope.reply_to);
             if (answerable) {
-                prompt_ = Prompt{envelope.id, envelope.reply_to ? envelope.reply_to : envelope.peer};
+                prompt_ =
+                    Prompt{envelope.id, envelope.reply_to ? envelope.reply_to : envelope.peer};
                 lineage_ = prompt_;
             } else {
                 lineage_.reset();

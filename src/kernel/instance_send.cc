@@ -1,4 +1,5 @@
-/// What a guest sends: the table of K-32, the checks of K-64 in their order, and the errors that come back at once.
+/// What a guest sends: the table of K-32, the checks of K-64 in their order, and the errors that
+/// come back at once.
 
 #include <algorithm>
 
@@ -57,7 +58,8 @@ Instance::Sent Instance::send_one(const SendView& send, SendPurpose purpose) {
     if (request.metadata) {
         stored.metadata = std::string(*request.metadata);
     }
-    // Nothing that a guest attaches travels in this version: it arrives as if it were not held (K-107).
+    // Nothing that a guest attaches travels in this version: it arrives as if it were not held
+    // (K-107).
     auto content = make_ref<const Content>(Message(std::move(stored)));
     std::optional<Blob> blob;
     if (send.blob) {
@@ -89,8 +91,8 @@ Instance::Sent Instance::send_one(const SendView& send, SendPurpose purpose) {
         outstanding->content = content;
         outstanding->blob = blob;
         outstanding->outcome = {context_of(send), saved_variables()};
-        const MonotonicTime deadline =
-            deadline_after(kernel_.clock().monotonic_now(), *request.expects_response, std::chrono::seconds(1));
+        const MonotonicTime deadline = deadline_after(
+            kernel_.clock().monotonic_now(), *request.expects_response, std::chrono::seconds(1));
         worker_.deadlines().arm(*outstanding, deadline);
         outstanding_.emplace(sent.id, std::move(outstanding));
         process_.room.reserve_outcome();
@@ -122,25 +124,28 @@ Instance::Sent Instance::send_one(const SendView& send, SendPurpose purpose) {
     const Room room = route.process->room.reserve(envelope->counted_bytes());
     if (room == Room::Refused) {
         const MailboxRoom& full = route.process->room;
-        sent.past_half = full.past_half();  // Also whoever floods a full mailbox lets its reader run.
+        sent.past_half =
+            full.past_half();  // Also whoever floods a full mailbox lets its reader run.
         if (!expects) {
             kernel_.note_refused(*route.process);
         } else {
             fail(sent.id, SendErrorKind::Timeout,
-                 make_refusal_mark(kernel_.own_node(),
-                                   FullMailbox{route.party->address, full.messages(), full.bytes()}));
+                 make_refusal_mark(kernel_.own_node(), FullMailbox{route.party->address,
+                                                                   full.messages(), full.bytes()}));
         }
         return sent;
     }
     sent.past_half = room == Room::PastHalf;
     worker_.deliver(std::move(envelope));
     if (expects && *request.expects_response == 0) {
-        fail(sent.id, SendErrorKind::Timeout, std::nullopt);  // K-58: even if the target answers at once.
+        fail(sent.id, SendErrorKind::Timeout,
+             std::nullopt);  // K-58: even if the target answers at once.
     }
     return sent;
 }
 
-std::optional<Capability> Instance::refusal(const Route& route, const SendView& send, bool& silent) {
+std::optional<Capability> Instance::refusal(const Route& route, const SendView& send,
+                                            bool& silent) {
     const bool expects = send.request.expects_response.has_value();
     if (auto missing = missing_capability(route, kernel_.own_node())) {
         if (!expects) {
@@ -151,8 +156,10 @@ std::optional<Capability> Instance::refusal(const Route& route, const SendView& 
     if (route.verdict == Verdict::Absent) {
         silent = true;
         if (!expects) {
-            kernel_.print(2, process_.self->printed + ": message to " + route.party->printed +
-                                 " dropped: no such process", seen());
+            kernel_.print(2,
+                          process_.self->printed + ": message to " + route.party->printed +
+                              " dropped: no such process",
+                          seen());
         }
         return std::nullopt;
     }
@@ -161,21 +168,26 @@ std::optional<Capability> Instance::refusal(const Route& route, const SendView& 
         blob_bytes > kernel_.limits().message_blob_bytes_max) {
         silent = true;
         if (!expects) {
-            kernel_.print(0, process_.self->printed + ": message to " + route.party->printed + " dropped: body of " +
-                                 std::to_string(send.request.body.size()) + " bytes with a blob of " +
-                                 std::to_string(blob_bytes) + " is above message_body_bytes_max or "
-                                 "message_blob_bytes_max", seen());
+            kernel_.print(0,
+                          process_.self->printed + ": message to " + route.party->printed +
+                              " dropped: body of " + std::to_string(send.request.body.size()) +
+                              " bytes with a blob of " + std::to_string(blob_bytes) +
+                              " is above message_body_bytes_max or "
+                              "message_blob_bytes_max",
+                          seen());
         }
         return std::nullopt;
     }
-    if (expects && (outstanding_.size() >= kernel_.limits().outstanding_max || process_.room.above_byte_bound())) {
+    if (expects && (outstanding_.size() >= kernel_.limits().outstanding_max ||
+                    process_.room.above_byte_bound())) {
         return make_refusal_mark(kernel_.own_node(), TooMuchOutstanding{outstanding_.size()});
     }
     return std::nullopt;
 }
 
-void Instance::return_message(const Ref<const Party>& target, Ref<const Content> content, std::optional<Blob> blob,
-                              std::optional<SharedBytes> context, SendErrorKind kind) {
+void Instance::return_message(const Ref<const Party>& target, Ref<const Content> content,
+                              std::optional<Blob> blob, std::optional<SharedBytes> context,
+                              SendErrorKind kind) {
     auto envelope = std::make_unique<Envelope>();
     envelope->kind = Envelope::Kind::SendError;
     envelope->error_kind = kind;
@@ -184,7 +196,8 @@ void Instance::return_message(const Ref<const Party>& target, Ref<const Content>
     envelope->blob = std::move(blob);
     envelope->seen = seen();
     envelope->outcome = OutcomeOf{std::move(context), saved_variables()};
-    // Nothing was reserved for this one (K-67): a process that does not read its errors loses the newest.
+    // Nothing was reserved for this one (K-67): a process that does not read its errors loses the
+    // newest.
     if (process_.room.reserve(envelope->counted_bytes()) == Room::Refused) {
         kernel_.note_refused(process_);
         return;
@@ -192,17 +205,23 @@ void Instance::return_message(const Ref<const Party>& target, Ref<const Content>
     process_.mailbox.push(std::move(envelope));
 }
 
-CallStatus Instance::send_response(const ResponseView& response, const std::optional<BlobView>& blob) {
+CallStatus Instance::send_response(const ResponseView& response,
+                                   const std::optional<BlobView>& blob) {
     if (!prompt_) {
-        kernel_.print(0, process_.self->printed + ": Response dropped: there is no Request to answer", seen());
+        kernel_.print(0,
+                      process_.self->printed + ": Response dropped: there is no Request to answer",
+                      seen());
         return CallStatus::Ready;
     }
     const std::uint64_t blob_bytes = blob ? blob->bytes.size() : 0;
     if (response.body.size() > kernel_.limits().message_body_bytes_max ||
         blob_bytes > kernel_.limits().message_blob_bytes_max) {
-        kernel_.print(0, process_.self->printed + ": Response dropped: body of " + std::to_string(response.body.size()) +
-                             " bytes with a blob of " + std::to_string(blob_bytes) +
-                             " is above message_body_bytes_max or message_blob_bytes_max", seen());
+        kernel_.print(0,
+                      process_.self->printed + ": Response dropped: body of " +
+                          std::to_string(response.body.size()) + " bytes with a blob of " +
+                          std::to_string(blob_bytes) +
+                          " is above message_body_bytes_max or message_blob_bytes_max",
+                      seen());
         return CallStatus::Ready;
     }
     Response stored;

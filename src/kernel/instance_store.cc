@@ -1,5 +1,6 @@
-/// What a guest keeps: process state (K-172 to K-185), held capabilities (K-101 to K-106), exit behaviour (K-158).
-/// Each change is one entry of the log; a guest waits only when the journal has no room for it (K-268, K-247).
+/// What a guest keeps: process state (K-172 to K-185), held capabilities (K-101 to K-106), exit
+/// behaviour (K-158). Each change is one entry of the log; a guest waits only when the journal has
+/// no room for it (K-268, K-247).
 
 #include "base/check.h"
 #include "kernel/instance.h"
@@ -74,7 +75,8 @@ void Instance::finish_append(Result<SequenceNumber> result) {
 
 CallStatus Instance::set_state(Resume resume, ByteView bytes) {
     if (resume == Resume::First && bytes.size() > kernel_.limits().state_bytes_max) {
-        return fault("state of " + std::to_string(bytes.size()) + " bytes exceeds state_bytes_max " +
+        return fault("state of " + std::to_string(bytes.size()) +
+                     " bytes exceeds state_bytes_max " +
                      std::to_string(kernel_.limits().state_bytes_max));  // M-STA-6
     }
     return append_state(resume, EntryKind::SetState, bytes);
@@ -124,7 +126,8 @@ CallStatus Instance::try_append() {
         process_.waiting.store(Waiting::No, std::memory_order_relaxed);
         return CallStatus::Ready;
     }
-    kernel_.journal().when_room(process_.facts.appender, store_.entry->size(), waker(Waiting::Room));
+    kernel_.journal().when_room(process_.facts.appender, store_.entry->size(),
+                                waker(Waiting::Room));
     return CallStatus::Pending;
 }
 
@@ -143,8 +146,10 @@ CallStatus Instance::save_capabilities(Resume resume, std::span<const Capability
             if (capability.issuer == process_.self->address || held->holds(capability)) {
                 capability_change_.push_back(std::move(capability));
             } else {
-                kernel_.print(0, process_.self->printed + " may not save " + to_string(capability) +
-                                     ": it neither issues it nor holds it", seen());  // K-102
+                kernel_.print(0,
+                              process_.self->printed + " may not save " + to_string(capability) +
+                                  ": it neither issues it nor holds it",
+                              seen());  // K-102
             }
         }
     }
@@ -166,9 +171,11 @@ CallStatus Instance::drop_capabilities(Resume resume, std::span<const Capability
 }
 
 CallStatus Instance::change_capabilities(CapabilityChange change) {
-    const Kernel::OwnChange done = kernel_.change_own_capabilities(process_, change, capability_change_);
+    const Kernel::OwnChange done =
+        kernel_.change_own_capabilities(process_, change, capability_change_);
     if (done.bytes_without_room != 0) {
-        kernel_.journal().when_room(process_.facts.appender, done.bytes_without_room, waker(Waiting::Room));
+        kernel_.journal().when_room(process_.facts.appender, done.bytes_without_room,
+                                    waker(Waiting::Room));
         return CallStatus::Pending;
     }
     process_.waiting.store(Waiting::No, std::memory_order_relaxed);
@@ -227,7 +234,8 @@ CallStatus Instance::set_on_exit(const OnExitView& view) {
         ExitRequest request;
         request.target = resolve_our(copy_of(send.target), kernel_.own_node());
         request.request.inherit = send.request.inherit;
-        request.request.body = SharedBytes(send.request.body);  // expects-response is stored as none (K-159).
+        request.request.body =
+            SharedBytes(send.request.body);  // expects-response is stored as none (K-159).
         if (send.request.metadata) {
             request.request.metadata = std::string(*send.request.metadata);
         }
@@ -247,7 +255,8 @@ CallStatus Instance::set_on_exit(const OnExitView& view) {
     // The entry was taken all the same; its guest goes on when there is room (K-268).
     owes_room_ = true;
     end_slice_ = true;
-    kernel_.journal().when_room(process_.facts.appender, change.bytes_without_room, waker(Waiting::Room));
+    kernel_.journal().when_room(process_.facts.appender, change.bytes_without_room,
+                                waker(Waiting::Room));
     return CallStatus::Pending;
 }
 

@@ -10,7 +10,8 @@
 namespace perdure::kernel {
 namespace {
 
-/// The first refusal of a target is logged at once, later ones at most this often with their count (K-83).
+/// The first refusal of a target is logged at once, later ones at most this often with their count
+/// (K-83).
 constexpr Nanoseconds kRefusalLogInterval = std::chrono::minutes(1);
 /// Targets whose refusals are told apart in the log; more share the counters only.
 constexpr std::size_t kRefusalTargetsMax = 10'000;
@@ -37,7 +38,8 @@ std::uint32_t Kernel::place() const {
     // On the worker with the fewest processes, lowest index first (K-259).
     std::uint32_t best = 0;
     for (std::uint32_t index = 1; index < population_.size(); ++index) {
-        if (population_[index].load(std::memory_order_relaxed) < population_[best].load(std::memory_order_relaxed)) {
+        if (population_[index].load(std::memory_order_relaxed) <
+            population_[best].load(std::memory_order_relaxed)) {
             best = index;
         }
     }
@@ -93,7 +95,8 @@ void Kernel::start(Threads threads) {
     for (Ref<Process>& process : std::exchange(booted_, {})) {
         LifePhase expected = LifePhase::Initialised;
         if (process->phase.compare_exchange_strong(expected, LifePhase::Running)) {
-            workers_[process->facts.worker]->post([process](Worker& worker) { worker.start(process, {}); });
+            workers_[process->facts.worker]->post(
+                [process](Worker& worker) { worker.start(process, {}); });
         }
     }
 }
@@ -142,13 +145,15 @@ Result<void> Kernel::run(const ProcessId& id, SequenceNumber seen) {
         return Error(ErrorCode::NotFound, "there is no process " + to_string(id));
     }
     if (process->facts.module != nullptr) {
-        return Error(ErrorCode::InvalidInput, to_string(id) + " is a runtime module; it always runs");
+        return Error(ErrorCode::InvalidInput,
+                     to_string(id) + " is a runtime module; it always runs");
     }
     LifePhase expected = LifePhase::Initialised;
     if (!process->phase.compare_exchange_strong(expected, LifePhase::Running)) {
         return Error(ErrorCode::AlreadyExists, to_string(id) + " is running already");
     }
-    workers_[process->facts.worker]->post([process, seen](Worker& worker) { worker.start(process, seen); });
+    workers_[process->facts.worker]->post(
+        [process, seen](Worker& worker) { worker.start(process, seen); });
     return {};
 }
 
@@ -159,7 +164,9 @@ void Kernel::kill(const ProcessId& id, Worker::Revoke revoke, KillDone done) {
         return;
     }
     workers_[process->facts.worker]->post(
-        [process, revoke, done = std::move(done)](Worker& worker) { worker.kill(process, revoke, done); });
+        [process, revoke, done = std::move(done)](Worker& worker) {
+            worker.kill(process, revoke, done);
+        });
 }
 
 void Kernel::halt(const ProcessId& id, HaltDone done) {
@@ -209,7 +216,8 @@ Seen<std::vector<ProcessStatus>> Kernel::processes() const {
         status.refused = counters.refused.load(std::memory_order_relaxed);
         list.push_back(std::move(status));
     });
-    std::sort(list.begin(), list.end(), [](const auto& left, const auto& right) { return left.id < right.id; });
+    std::sort(list.begin(), list.end(),
+              [](const auto& left, const auto& right) { return left.id < right.id; });
     return {std::move(list), number};
 }
 
@@ -237,7 +245,8 @@ Seen<std::vector<std::pair<ProcessId, ProcessEntry>>> Kernel::debug_map() const 
         number = std::max(number, entry.changed);
         map.emplace_back(entry.process->self->address.process, shown(entry));
     });
-    std::sort(map.begin(), map.end(), [](const auto& left, const auto& right) { return left.first < right.first; });
+    std::sort(map.begin(), map.end(),
+              [](const auto& left, const auto& right) { return left.first < right.first; });
     return {std::move(map), number};
 }
 
@@ -250,7 +259,8 @@ Seen<std::optional<ProcessEntry>> Kernel::debug_process(const ProcessId& id) con
     return {shown(*entry), entry->changed};
 }
 
-Seen<std::optional<bool>> Kernel::debug_has_cap(const ProcessId& id, const Capability& capability) const {
+Seen<std::optional<bool>> Kernel::debug_has_cap(const ProcessId& id,
+                                                const Capability& capability) const {
     const auto snapshot = table_.snapshot();
     const TableEntry* entry = snapshot->find(id, options_.own_node);
     if (entry == nullptr) {
@@ -264,16 +274,21 @@ void Kernel::print(std::uint8_t level, std::string text, SequenceNumber seen) {
     parts_.terminal.print({level, kernel_id_, std::move(text)}, seen);
 }
 
-void Kernel::note_denial(const Party& sender, const Party& target, const Capability& missing, SequenceNumber seen) {
+void Kernel::note_denial(const Party& sender, const Party& target, const Capability& missing,
+                         SequenceNumber seen) {
     counters_.denied.fetch_add(1, std::memory_order_relaxed);
     {
         auto logged = denials_logged_.lock();
         if (logged->size() >= options_.limits.denials_logged_max ||
-            !logged->insert(sender.printed + " " + target.printed + " " + to_string(missing)).second) {
+            !logged->insert(sender.printed + " " + target.printed + " " + to_string(missing))
+                 .second) {
             return;
         }
     }
-    print(0, sender.printed + " may not message " + target.printed + ": it lacks " + to_string(missing), seen);
+    print(
+        0,
+        sender.printed + " may not message " + target.printed + ": it lacks " + to_string(missing),
+        seen);
 }
 
 void Kernel::note_refused(Process& target) {
@@ -294,15 +309,16 @@ void Kernel::note_refused(Process& target) {
         count = std::exchange(place->second.second, 0);
         place->second.first = now;
     }
-    parts_.log.warn("mailbox_refused_messages", LogField("process", to_string(target.self->address.process)),
-                    LogField("refused", count), LogField("waiting_messages", target.room.messages()),
-                    LogField("waiting_bytes", target.room.bytes()));
+    parts_.log.warn(
+        "mailbox_refused_messages", LogField("process", to_string(target.self->address.process)),
+        LogField("refused", count), LogField("waiting_messages", target.room.messages()),
+        LogField("waiting_bytes", target.room.bytes()));
 }
 
 void Kernel::trace_drop(std::string_view reason, const Envelope& envelope) {
     if (parts_.log.wants(LogLevel::Debug)) {
-        parts_.log.debug("message_dropped", LogField("reason", reason), LogField("peer", envelope.peer->printed),
-                         LogField("id", envelope.id));
+        parts_.log.debug("message_dropped", LogField("reason", reason),
+                         LogField("peer", envelope.peer->printed), LogField("id", envelope.id));
     }
 }
 
@@ -336,20 +352,24 @@ void Kernel::respond(const RuntimeModule& module, const ReplyHandle& reply, Resp
     workers_[target->facts.worker]->post(std::move(envelope));
 }
 
-Result<std::uint64_t> Kernel::send(const RuntimeModule& module, const Address& target, Request request,
-                                   std::optional<Blob> blob, SequenceNumber seen) {
+Result<std::uint64_t> Kernel::send(const RuntimeModule& module, const Address& target,
+                                   Request request, std::optional<Blob> blob, SequenceNumber seen) {
     const Ref<Process> sender = module_process(module);
     CHECK(sender, "a module that is not in the table sent a Request", module.id());
-    const Route route = decide_route(*table_.snapshot(), *sender, view_of(target), options_.own_node);
+    const Route route =
+        decide_route(*table_.snapshot(), *sender, view_of(target), options_.own_node);
     switch (route.verdict) {
         case Verdict::Allowed: break;
-        case Verdict::Absent: return Error(ErrorCode::NotFound, "there is no process " + to_string(target.process));
+        case Verdict::Absent:
+            return Error(ErrorCode::NotFound, "there is no process " + to_string(target.process));
         case Verdict::Unreachable:
-            return Error(ErrorCode::Unreachable, "node " + target.node + " cannot be reached: this version has no network");
+            return Error(ErrorCode::Unreachable,
+                         "node " + target.node + " cannot be reached: this version has no network");
         case Verdict::Denied:
         case Verdict::NoNetwork: {
             const Capability missing = *missing_capability(route, options_.own_node);
-            return Error(ErrorCode::NotPermitted, to_string(module.id()) + " lacks " + to_string(missing));
+            return Error(ErrorCode::NotPermitted,
+                         to_string(module.id()) + " lacks " + to_string(missing));
         }
     }
     auto envelope = std::make_unique<Envelope>();
@@ -362,9 +382,10 @@ Result<std::uint64_t> Kernel::send(const RuntimeModule& module, const Address& t
     const std::uint64_t id = envelope->id;
     if (route.process->room.reserve(envelope->counted_bytes()) == Room::Refused) {
         note_refused(*route.process);
-        return Error(ErrorCode::Overloaded, "the mailbox of " + to_string(target.process) + " is full: " +
-                                                std::to_string(route.process->room.messages()) + " messages, " +
-                                                std::to_string(route.process->room.bytes()) + " bytes wait");
+        return Error(ErrorCode::Overloaded,
+                     "the mailbox of " + to_string(target.process) + " is full: " +
+                         std::to_string(route.process->room.messages()) + " messages, " +
+                         std::to_string(route.process->room.bytes()) + " bytes wait");
     }
     workers_[route.process->facts.worker]->post(std::move(envelope));
     return id;
@@ -390,7 +411,8 @@ void Kernel::run_at(MonotonicTime at, std::function<void()> work) {
     workers_[0]->post([at, work = std::move(work)](Worker& worker) { worker.run_at(at, work); });
 }
 
-void Kernel::print(const RuntimeModule& module, std::uint8_t level, std::string text, SequenceNumber seen) {
+void Kernel::print(const RuntimeModule& module, std::uint8_t level, std::string text,
+                   SequenceNumber seen) {
     parts_.terminal.print({level, module.id(), std::move(text)}, seen);
 }
 

@@ -1,9 +1,11 @@
 #pragma once
 
-/// The kernel as a whole: the process table, the workers, and the operations that concern more than one process.
+/// The kernel as a whole: the process table, the workers, and the operations that concern more than
+/// one process.
 ///
-/// It sees Wasm as `Engine`, the log as `Journal`, time as `Clock`: everything comes in through the constructor, so that
-/// the same kernel runs on real threads in a node and single-threaded in a test.
+/// It sees Wasm as `Engine`, the log as `Journal`, time as `Clock`: everything comes in through the
+/// constructor, so that the same kernel runs on real threads in a node and single-threaded in a
+/// test.
 
 #include <atomic>
 #include <cstdint>
@@ -37,7 +39,8 @@ namespace perdure::kernel {
 
 struct StoredProcess;
 
-/// Where code is found by its handle (`/package:publisher/pkg/NAME.wasm`); `vfs` takes this over later.
+/// Where code is found by its handle (`/package:publisher/pkg/NAME.wasm`); `vfs` takes this over
+/// later.
 class CodeSource {
 public:
     virtual ~CodeSource() = default;
@@ -77,7 +80,8 @@ struct NewProcess {
     OnExit on_exit;
     bool is_public = false;
     std::shared_ptr<const Code> code;
-    /// What it shall hold; filtered by what `initialiser` issues or holds, unless that is empty (K-115).
+    /// What it shall hold; filtered by what `initialiser` issues or holds, unless that is empty
+    /// (K-115).
     std::vector<CapabilityRecord> capabilities;
     /// Gets its `messaging` (K-199); nothing for the kernel itself.
     std::optional<ProcessId> initialiser;
@@ -87,14 +91,15 @@ struct NewProcess {
 
 /// Changes of the table that happen together, in one entry.
 struct Replacement {
-    /// Leave the table, with what they held and what they issued; ids that nobody has are no error. Their guests have
-    /// been halted (`Kernel::halt`).
+    /// Leave the table, with what they held and what they issued; ids that nobody has are no error.
+    /// Their guests have been halted (`Kernel::halt`).
     std::vector<ProcessId> ended;
     SequenceNumber ended_seen;  ///< What those had seen.
     std::vector<NewProcess> processes;
     /// For processes that are there afterwards, new ones included; others are passed over.
     std::vector<std::pair<ProcessId, CapabilityRecord>> grants;
-    Entry change{EntryKind::Initialise, {}};  ///< What else the entry holds: a package's record, for example.
+    Entry change{EntryKind::Initialise,
+                 {}};  ///< What else the entry holds: a package's record, for example.
 };
 
 /// One process as `ps` shows it.
@@ -124,61 +129,74 @@ public:
     Kernel(const Kernel&) = delete;
     Kernel& operator=(const Kernel&) = delete;
 
-    /// Puts a runtime module into the table (K-100). Before `boot`; `module` outlives the kernel's stop.
+    /// Puts a runtime module into the table (K-100). Before `boot`; `module` outlives the kernel's
+    /// stop.
     void add_module(RuntimeModule& module);
 
-    /// Loads the table and prepares everything to run, as K-165 orders it; blocks. Errors: Corrupt, Io of the journal.
+    /// Loads the table and prepares everything to run, as K-165 orders it; blocks. Errors: Corrupt,
+    /// Io of the journal.
     Result<void> boot();
     /// Runs what boot initialised (`Booted`), and with `Threads::Real` starts the worker threads.
     enum class Threads : std::uint8_t { Real, Stepped };
     void start(Threads threads);
-    /// Graceful end (K-170): stops all guests, appends the removal of `None` entries. Afterwards nothing runs any more.
+    /// Graceful end (K-170): stops all guests, appends the removal of `None` entries. Afterwards
+    /// nothing runs any more.
     void stop();
 
     // Operations. Thread: any.
 
-    /// Loads and checks code on the blocking pool, then calls `done` on one of its threads (K-128, K-233).
+    /// Loads and checks code on the blocking pool, then calls `done` on one of its threads (K-128,
+    /// K-233).
     using CodeDone = std::function<void(Result<std::shared_ptr<const Code>>)>;
     void load_code(SharedBytes wasm, ContentHash hash, CodeDone done);
 
-    /// K-127. Errors: InvalidInput (unsafe or reserved id), AlreadyExists. On error nothing has changed. The number is that
-    /// of the entry; of a process that is not stored, that of the last entry made for its id (K-265 (5)).
+    /// K-127. Errors: InvalidInput (unsafe or reserved id), AlreadyExists. On error nothing has
+    /// changed. The number is that of the entry; of a process that is not stored, that of the last
+    /// entry made for its id (K-265 (5)).
     Result<SequenceNumber> initialise(NewProcess process);
     /// All of it or nothing, in one entry; also after a crash. Errors: as `initialise`.
     Result<SequenceNumber> replace(Replacement replacement);
-    /// Ends the guest of `id` as a kill does, exit requests included, but leaves the process in the table, initialised:
-    /// `replace` takes it out, or `run` starts it again. `done` is called on a worker or before this returns.
+    /// Ends the guest of `id` as a kill does, exit requests included, but leaves the process in the
+    /// table, initialised: `replace` takes it out, or `run` starts it again. `done` is called on a
+    /// worker or before this returns.
     using HaltDone = std::function<void(Worker::Halted)>;
     void halt(const ProcessId& id, HaltDone done);
-    /// K-130. Errors: NotFound, InvalidInput (a runtime module), AlreadyExists (running). `seen` is what the asker knew.
+    /// K-130. Errors: NotFound, InvalidInput (a runtime module), AlreadyExists (running). `seen` is
+    /// what the asker knew.
     Result<void> run(const ProcessId& id, SequenceNumber seen);
-    /// K-161. `done` gets the number of the removal, or nothing if there is no such process; it is called on a worker or
-    /// before this returns. Of a process that boot could not start the record is removed.
+    /// K-161. `done` gets the number of the removal, or nothing if there is no such process; it is
+    /// called on a worker or before this returns. Of a process that boot could not start the record
+    /// is removed.
     using KillDone = std::function<void(std::optional<SequenceNumber>)>;
     void kill(const ProcessId& id, Worker::Revoke revoke, KillDone done);
-    /// Ends the instance and starts the next one, whatever the exit behaviour. Same callback as `kill`, with the number
-    /// the new instance begins with.
+    /// Ends the instance and starts the next one, whatever the exit behaviour. Same callback as
+    /// `kill`, with the number the new instance begins with.
     void restart(const ProcessId& id, KillDone done);
     /// K-117. Nothing when there is no such process.
-    std::optional<SequenceNumber> grant(const ProcessId& target, const std::vector<CapabilityRecord>& capabilities);
-    std::optional<SequenceNumber> drop(const ProcessId& target, const std::vector<Capability>& capabilities);
+    std::optional<SequenceNumber> grant(const ProcessId& target,
+                                        const std::vector<CapabilityRecord>& capabilities);
+    std::optional<SequenceNumber> drop(const ProcessId& target,
+                                       const std::vector<Capability>& capabilities);
     std::optional<SequenceNumber> set_on_exit(const ProcessId& target, OnExit on_exit);
 
     Seen<std::vector<ProcessStatus>> processes() const;
-    /// Debug (K-191): the whole table, one process, whether a process holds a capability (nothing: no such process).
+    /// Debug (K-191): the whole table, one process, whether a process holds a capability (nothing:
+    /// no such process).
     Seen<std::vector<std::pair<ProcessId, ProcessEntry>>> debug_map() const;
     Seen<std::optional<ProcessEntry>> debug_process(const ProcessId& id) const;
-    Seen<std::optional<bool>> debug_has_cap(const ProcessId& id, const Capability& capability) const;
+    Seen<std::optional<bool>> debug_has_cap(const ProcessId& id,
+                                            const Capability& capability) const;
 
     // ModuleServices
-    void respond(const RuntimeModule& module, const ReplyHandle& reply, Response response, std::optional<Blob> blob,
-                 SequenceNumber seen) override;
+    void respond(const RuntimeModule& module, const ReplyHandle& reply, Response response,
+                 std::optional<Blob> blob, SequenceNumber seen) override;
     Result<std::uint64_t> send(const RuntimeModule& module, const Address& target, Request request,
                                std::optional<Blob> blob, SequenceNumber seen) override;
     void refuse(const ReplyHandle& reply, SequenceNumber seen) override;
     void run_on_worker(std::function<void()> work) override;
     void run_at(MonotonicTime at, std::function<void()> work) override;
-    void print(const RuntimeModule& module, std::uint8_t level, std::string text, SequenceNumber seen) override;
+    void print(const RuntimeModule& module, std::uint8_t level, std::string text,
+               SequenceNumber seen) override;
     const std::string& own_node() const override { return options_.own_node; }
 
     // For workers and instances.
@@ -198,22 +216,25 @@ public:
     /// A print of `kernel:distro:sys`.
     void print(std::uint8_t level, std::string text, SequenceNumber seen);
     /// Counts a denied message and logs sender, target and missing capability once (K-242).
-    void note_denial(const Party& sender, const Party& target, const Capability& missing, SequenceNumber seen);
+    void note_denial(const Party& sender, const Party& target, const Capability& missing,
+                     SequenceNumber seen);
     /// Counts a refused message and logs at most once per target and minute (K-83).
     void note_refused(Process& target);
     void trace_drop(std::string_view reason, const Envelope& envelope);
 
     struct OwnChange {
         SequenceNumber number;
-        std::size_t bytes_without_room = 0;  ///< Size of the entry that did not fit into the process's share; 0: it did.
+        std::size_t bytes_without_room =
+            0;  ///< Size of the entry that did not fit into the process's share; 0: it did.
     };
     /// Nothing has changed when there was no room.
     OwnChange change_own_capabilities(Process& process, CapabilityChange change,
                                       const std::vector<Capability>& capabilities);
     /// Always taken; without room its guest is to wait afterwards (K-268).
     OwnChange change_on_exit(Process& process, OnExit on_exit);
-    /// Takes `process` out of the table with everything it held, and what it issued unless told otherwise (K-118).
-    /// Whoever learns of it depends on the result: the entry's number or what the process had `seen`, if that is newer.
+    /// Takes `process` out of the table with everything it held, and what it issued unless told
+    /// otherwise (K-118). Whoever learns of it depends on the result: the entry's number or what
+    /// the process had `seen`, if that is newer.
     SequenceNumber remove(Process& process, Worker::Revoke revoke, SequenceNumber seen);
 
 private:
@@ -230,23 +251,27 @@ private:
         std::string text;
         SequenceNumber seen;
     };
-    void enter(ProcessTable::Writer& writer, NewProcess process, Entry& change, std::vector<TableEntry>& entries,
-               std::vector<HeldPrint>& prints);
-    /// Takes `id` out of the table; others that lose by it are put into the table and their ids into `losers`.
-    void take_out(ProcessTable::Writer& writer, const ProcessId& id, Entry& change, std::vector<ProcessId>& losers,
-                  std::vector<Ref<Process>>& gone);
+    void enter(ProcessTable::Writer& writer, NewProcess process, Entry& change,
+               std::vector<TableEntry>& entries, std::vector<HeldPrint>& prints);
+    /// Takes `id` out of the table; others that lose by it are put into the table and their ids
+    /// into `losers`.
+    void take_out(ProcessTable::Writer& writer, const ProcessId& id, Entry& change,
+                  std::vector<ProcessId>& losers, std::vector<Ref<Process>>& gone);
     /// `record` for `holder`, as changed by `entries`, or as it is in the table.
-    void give(const ProcessTable::Writer& writer, const ProcessId& holder, CapabilityRecord record, Entry& change,
-              std::vector<TableEntry>& entries);
-    /// The copies of the entries that lose what `issuer` issued; stored ones are erased in `change` (K-118).
-    std::vector<TableEntry> revoke_issued(const ProcessTable::Writer& writer, const Address& issuer, Entry& change);
+    void give(const ProcessTable::Writer& writer, const ProcessId& holder, CapabilityRecord record,
+              Entry& change, std::vector<TableEntry>& entries);
+    /// The copies of the entries that lose what `issuer` issued; stored ones are erased in `change`
+    /// (K-118).
+    std::vector<TableEntry> revoke_issued(const ProcessTable::Writer& writer, const Address& issuer,
+                                          Entry& change);
     /// Takes a dormant process out of the store; nothing if there is none of this id.
     std::optional<SequenceNumber> remove_dormant(const ProcessId& id, Worker::Revoke revoke);
     /// Keeps the number of the removal of `id` at least until it is durable.
     void note_freed(const ProcessId& id, SequenceNumber number);
     OwnChange put_on_exit(ProcessTable::Writer& writer, TableEntry entry, OnExit on_exit);
     void load_stored_code(std::vector<StoredProcess>& found);
-    void enter_stored(const ProcessId& id, const ProcessRecord& record, std::shared_ptr<const Code> code,
+    void enter_stored(const ProcessId& id, const ProcessRecord& record,
+                      std::shared_ptr<const Code> code,
                       const std::vector<CapabilityRecord>& capabilities);
     void stop_processes();
     Ref<Process> find(const ProcessId& id) const;
@@ -260,10 +285,12 @@ private:
     std::vector<std::thread> threads_;
     std::atomic<std::uint32_t> next_appender_{1};
     std::vector<std::atomic<std::uint32_t>> population_;  ///< Processes per worker.
-    /// What stored processes hold whose code could not be loaded at boot. They are not in the table, but their records
-    /// stay for the next boot or a new initialisation (K-167). Only while a table writer lives.
+    /// What stored processes hold whose code could not be loaded at boot. They are not in the
+    /// table, but their records stay for the next boot or a new initialisation (K-167). Only while
+    /// a table writer lives.
     std::unordered_map<ProcessId, std::vector<CapabilityRecord>> dormant_;
-    /// Removed ids and what their removal depends on; looked through when it has grown. Only while a table writer lives.
+    /// Removed ids and what their removal depends on; looked through when it has grown. Only while
+    /// a table writer lives.
     static constexpr std::size_t kFreedKept = 1'024;
     std::unordered_map<ProcessId, SequenceNumber> freed_;
     std::size_t freed_looked_through_at_ = kFreedKept;

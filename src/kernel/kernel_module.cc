@@ -14,7 +14,8 @@ struct Overloaded : Fs... {
 template <typename... Fs>
 Overloaded(Fs...) -> Overloaded<Fs...>;
 
-std::vector<CapabilityRecord> records(const std::vector<Capability>& capabilities, GrantCause cause) {
+std::vector<CapabilityRecord> records(const std::vector<Capability>& capabilities,
+                                      GrantCause cause) {
     std::vector<CapabilityRecord> list;
     for (const Capability& capability : capabilities) {
         list.push_back({capability, cause, {}, {}, {}});
@@ -24,7 +25,8 @@ std::vector<CapabilityRecord> records(const std::vector<Capability>& capabilitie
 
 }  // namespace
 
-KernelModule::KernelModule(Kernel& kernel, std::function<ContentHash(ByteView)> hash, std::function<void()> shut_down)
+KernelModule::KernelModule(Kernel& kernel, std::function<ContentHash(ByteView)> hash,
+                           std::function<void()> shut_down)
     : kernel_(kernel), hash_(std::move(hash)), shut_down_(std::move(shut_down)) {}
 
 void KernelModule::handle(IncomingRequest request) {
@@ -57,16 +59,20 @@ SequenceNumber KernelModule::learned(const ProcessId& id) const {
     return entry != nullptr ? entry->changed : snapshot->changed();
 }
 
-void KernelModule::answer(const IncomingRequest& request, const KernelReply& reply, SequenceNumber number) {
+void KernelModule::answer(const IncomingRequest& request, const KernelReply& reply,
+                          SequenceNumber number) {
     Response response;
     response.body = encode_kernel_reply(reply);
-    kernel_.respond(*this, request.reply, std::move(response), std::nullopt, std::max(request.seen, number));
+    kernel_.respond(*this, request.reply, std::move(response), std::nullopt,
+                    std::max(request.seen, number));
 }
 
 void KernelModule::carry_out(const IncomingRequest& request, const Finished& finished) {
     auto command = decode_kernel_command(request.request.body.view());
     if (!command) {
-        kernel_.print(0, "not a kernel command from " + request.source->printed + ": " + command.error().message(),
+        kernel_.print(0,
+                      "not a kernel command from " + request.source->printed + ": " +
+                          command.error().message(),
                       request.seen);
         kernel_.refuse(request.reply, request.seen);
         finished();
@@ -81,24 +87,27 @@ void KernelModule::carry_out(const IncomingRequest& request, const Finished& fin
                 if (const auto started = kernel_.run(run.id, request.seen); started) {
                     answer(request, kernel_reply::StartedProcess{}, learned(run.id));
                 } else {
-                    kernel_.print(0, "RunProcess: " + started.error().message(), std::max(request.seen, learned(run.id)));
+                    kernel_.print(0, "RunProcess: " + started.error().message(),
+                                  std::max(request.seen, learned(run.id)));
                     answer(request, kernel_reply::RunProcessError{}, learned(run.id));
                 }
                 finished();
             },
             [&](const kernel_command::KillProcess& kill) {
                 const bool keep_issued = request.request.metadata == "no-revoke";
-                kernel_.kill(kill.id, keep_issued ? Worker::Revoke::Nothing : Worker::Revoke::Issued,
-                             [this, request, id = kill.id, finished](std::optional<SequenceNumber> number) {
-                                 if (!number) {
-                                     const SequenceNumber seen = std::max(request.seen, learned(id));
-                                     kernel_.print(2, "KillProcess: there is no process " + to_string(id), seen);
-                                     kernel_.refuse(request.reply, seen);
-                                 } else if (request.request.expects_response) {
-                                     answer(request, kernel_reply::KilledProcess{id}, *number);
-                                 }
-                                 finished();
-                             });
+                kernel_.kill(
+                    kill.id, keep_issued ? Worker::Revoke::Nothing : Worker::Revoke::Issued,
+                    [this, request, id = kill.id, finished](std::optional<SequenceNumber> number) {
+                        if (!number) {
+                            const SequenceNumber seen = std::max(request.seen, learned(id));
+                            kernel_.print(2, "KillProcess: there is no process " + to_string(id),
+                                          seen);
+                            kernel_.refuse(request.reply, seen);
+                        } else if (request.request.expects_response) {
+                            answer(request, kernel_reply::KilledProcess{id}, *number);
+                        }
+                        finished();
+                    });
             },
             [&](const kernel_command::GrantCapabilities& grant) {
                 kernel_.grant(grant.target, records(grant.capabilities, GrantCause::Command));
@@ -113,7 +122,10 @@ void KernelModule::carry_out(const IncomingRequest& request, const Finished& fin
                 finished();
             },
             [&](const kernel_command::Booted&) {
-                kernel_.print(0, "Booted from " + request.source->printed + " ignored: only the kernel says it", request.seen);
+                kernel_.print(
+                    0,
+                    "Booted from " + request.source->printed + " ignored: only the kernel says it",
+                    request.seen);
                 finished();
             },
             [&](const kernel_command::Shutdown&) {
@@ -145,9 +157,10 @@ void KernelModule::carry_out(const IncomingRequest& request, const Finished& fin
         *command);
 }
 
-void KernelModule::initialise(const IncomingRequest& request, kernel_command::InitializeProcess command,
-                              const Finished& finished) {
-    const auto refuse = [this, request, finished](const std::string& reason, SequenceNumber number) {
+void KernelModule::initialise(const IncomingRequest& request,
+                              kernel_command::InitializeProcess command, const Finished& finished) {
+    const auto refuse = [this, request, finished](const std::string& reason,
+                                                  SequenceNumber number) {
         kernel_.print(0, "InitializeProcess: " + reason, std::max(request.seen, number));
         answer(request, kernel_reply::InitializeProcessError{}, number);
         finished();
@@ -174,23 +187,24 @@ void KernelModule::initialise(const IncomingRequest& request, kernel_command::In
     process.initialiser = request.source->address.process;
     process.seen = request.seen;
     const ContentHash hash = hash_(request.blob->bytes.view());
-    kernel_.load_code(request.blob->bytes, hash,
-                      [this, request, process = std::move(process), finished, refuse](auto code) mutable {
-                          if (!code) {
-                              refuse(code.error().message(), {});
-                              return;
-                          }
-                          process.code = std::move(*code);
-                          const ProcessId id = process.id;
-                          const auto number = kernel_.initialise(std::move(process));
-                          if (!number) {
-                              const bool is_taken = number.error().code() == ErrorCode::AlreadyExists;
-                              refuse(number.error().message(), is_taken ? learned(id) : SequenceNumber{});
-                              return;
-                          }
-                          answer(request, kernel_reply::InitializedProcess{}, *number);
-                          finished();
-                      });
+    kernel_.load_code(
+        request.blob->bytes, hash,
+        [this, request, process = std::move(process), finished, refuse](auto code) mutable {
+            if (!code) {
+                refuse(code.error().message(), {});
+                return;
+            }
+            process.code = std::move(*code);
+            const ProcessId id = process.id;
+            const auto number = kernel_.initialise(std::move(process));
+            if (!number) {
+                const bool is_taken = number.error().code() == ErrorCode::AlreadyExists;
+                refuse(number.error().message(), is_taken ? learned(id) : SequenceNumber{});
+                return;
+            }
+            answer(request, kernel_reply::InitializedProcess{}, *number);
+            finished();
+        });
 }
 
 }  // namespace perdure::kernel

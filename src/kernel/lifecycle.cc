@@ -1,5 +1,5 @@
-/// Who exists and what they hold: every change of the process table with its entry in the log (K-121, K-122, K-127,
-/// K-144, K-158), and what boot makes of the stored table (K-165).
+/// Who exists and what they hold: every change of the process table with its entry in the log
+/// (K-121, K-122, K-127, K-144, K-158), and what boot makes of the stored table (K-165).
 
 #include <algorithm>
 #include <condition_variable>
@@ -24,16 +24,19 @@ ProcessRecord Kernel::record_of(const Process& process, const OnExit& on_exit) c
 
 namespace {
 
-void put_capabilities(Entry& entry, const ProcessId& holder, const std::vector<CapabilityRecord>& records) {
+void put_capabilities(Entry& entry, const ProcessId& holder,
+                      const std::vector<CapabilityRecord>& records) {
     for (const CapabilityRecord& record : records) {
-        entry.changes.push_back(
-            {Family::Capabilities, capability_key(holder, record.capability), encode_capability_record(record)});
+        entry.changes.push_back({Family::Capabilities, capability_key(holder, record.capability),
+                                 encode_capability_record(record)});
     }
 }
 
-void erase_capabilities(Entry& entry, const ProcessId& holder, const std::vector<CapabilityRecord>& records) {
+void erase_capabilities(Entry& entry, const ProcessId& holder,
+                        const std::vector<CapabilityRecord>& records) {
     for (const CapabilityRecord& record : records) {
-        entry.changes.push_back({Family::Capabilities, capability_key(holder, record.capability), std::nullopt});
+        entry.changes.push_back(
+            {Family::Capabilities, capability_key(holder, record.capability), std::nullopt});
     }
 }
 
@@ -60,11 +63,13 @@ Result<SequenceNumber> Kernel::initialise(NewProcess process) {
 Result<SequenceNumber> Kernel::replace(Replacement replacement) {
     for (NewProcess& process : replacement.processes) {
         if (!is_safe(process.id)) {
-            return Error(ErrorCode::InvalidInput, "the process id " + to_string(process.id) +
-                                                      " is not safe: names are made of a-z, 0-9 and -");
+            return Error(ErrorCode::InvalidInput,
+                         "the process id " + to_string(process.id) +
+                             " is not safe: names are made of a-z, 0-9 and -");
         }
         if (is_reserved(process.id)) {
-            return Error(ErrorCode::InvalidInput, "the id " + to_string(process.id) + " belongs to the node itself");
+            return Error(ErrorCode::InvalidInput,
+                         "the id " + to_string(process.id) + " belongs to the node itself");
         }
         for (ExitRequest& request : process.on_exit.requests) {
             request.target = resolve_our(std::move(request.target), options_.own_node);
@@ -78,10 +83,11 @@ Result<SequenceNumber> Kernel::replace(Replacement replacement) {
         auto writer = table_.write();
         std::unordered_set<ProcessId> ids;
         for (const NewProcess& process : replacement.processes) {
-            const bool leaves = std::find(replacement.ended.begin(), replacement.ended.end(), process.id) !=
-                                replacement.ended.end();
+            const bool leaves = std::find(replacement.ended.begin(), replacement.ended.end(),
+                                          process.id) != replacement.ended.end();
             if ((!leaves && writer.find(process.id) != nullptr) || !ids.insert(process.id).second) {
-                return Error(ErrorCode::AlreadyExists, "the process id " + to_string(process.id) + " is taken");
+                return Error(ErrorCode::AlreadyExists,
+                             "the process id " + to_string(process.id) + " is taken");
             }
         }
         Entry& change = replacement.change;
@@ -99,7 +105,8 @@ Result<SequenceNumber> Kernel::replace(Replacement replacement) {
         number = std::max(append_always(std::move(change)), replacement.ended_seen);
         for (const TableEntry& entry : entries) {
             // Without an entry of its own a process depends on the one that made its id free.
-            if (const auto freed = freed_.find(entry.process->self->address.process); freed != freed_.end()) {
+            if (const auto freed = freed_.find(entry.process->self->address.process);
+                freed != freed_.end()) {
                 number = std::max(number, freed->second);
             }
         }
@@ -124,13 +131,14 @@ Result<SequenceNumber> Kernel::replace(Replacement replacement) {
     }
     for (const Ref<Process>& process : gone) {
         population_[process->facts.worker].fetch_sub(1, std::memory_order_relaxed);
-        workers_[process->facts.worker]->post([process](Worker& worker) { worker.shut_down(*process); });
+        workers_[process->facts.worker]->post(
+            [process](Worker& worker) { worker.shut_down(*process); });
     }
     return number;
 }
 
-void Kernel::take_out(ProcessTable::Writer& writer, const ProcessId& id, Entry& change, std::vector<ProcessId>& losers,
-                      std::vector<Ref<Process>>& gone) {
+void Kernel::take_out(ProcessTable::Writer& writer, const ProcessId& id, Entry& change,
+                      std::vector<ProcessId>& losers, std::vector<Ref<Process>>& gone) {
     const auto dormant = dormant_.extract(id);
     const TableEntry* found = writer.find(id);
     if (dormant) {
@@ -152,15 +160,15 @@ void Kernel::take_out(ProcessTable::Writer& writer, const ProcessId& id, Entry& 
     }
 }
 
-void Kernel::give(const ProcessTable::Writer& writer, const ProcessId& holder, CapabilityRecord record, Entry& change,
-                  std::vector<TableEntry>& entries) {
+void Kernel::give(const ProcessTable::Writer& writer, const ProcessId& holder,
+                  CapabilityRecord record, Entry& change, std::vector<TableEntry>& entries) {
     record.capability.issuer = resolve_our(std::move(record.capability.issuer), options_.own_node);
     if (!is_safe(record.capability.issuer) || is_mark(record.capability, options_.own_node)) {
         return;
     }
-    const auto changed = std::find_if(entries.rbegin(), entries.rend(), [&](const TableEntry& entry) {
-        return entry.process->self->address.process == holder;
-    });
+    const auto changed = std::find_if(
+        entries.rbegin(), entries.rend(),
+        [&](const TableEntry& entry) { return entry.process->self->address.process == holder; });
     const TableEntry* found = changed != entries.rend() ? &*changed : writer.find(holder);
     if (found == nullptr) {
         return;
@@ -175,8 +183,8 @@ void Kernel::give(const ProcessTable::Writer& writer, const ProcessId& holder, C
     entries.push_back(std::move(entry));
 }
 
-void Kernel::enter(ProcessTable::Writer& writer, NewProcess process, Entry& change, std::vector<TableEntry>& entries,
-                   std::vector<HeldPrint>& prints) {
+void Kernel::enter(ProcessTable::Writer& writer, NewProcess process, Entry& change,
+                   std::vector<TableEntry>& entries, std::vector<HeldPrint>& prints) {
     ProcessFacts facts;
     facts.self = make_ref<const Party>(Address{options_.own_node, process.id});
     facts.worker = place();
@@ -186,7 +194,8 @@ void Kernel::enter(ProcessTable::Writer& writer, NewProcess process, Entry& chan
     facts.code = process.code;
     facts.package = process.package;
 
-    const TableEntry* initialiser = process.initialiser ? writer.find(*process.initialiser) : nullptr;
+    const TableEntry* initialiser =
+        process.initialiser ? writer.find(*process.initialiser) : nullptr;
     for (const TableEntry& entry : entries) {
         if (process.initialiser && entry.process->self->address.process == *process.initialiser) {
             initialiser = &entry;  // As changed by one that is entered together with this one.
@@ -205,23 +214,28 @@ void Kernel::enter(ProcessTable::Writer& writer, NewProcess process, Entry& chan
             continue;
         }
         const bool may_give =
-            !process.initialiser || (initialiser != nullptr &&
-                                     (capability.issuer == initialiser->process->self->address ||
-                                      initialiser->held->holds(capability)));
+            !process.initialiser ||
+            (initialiser != nullptr && (capability.issuer == initialiser->process->self->address ||
+                                        initialiser->held->holds(capability)));
         if (may_give) {
             wanted.push_back(std::move(record));
         } else {
-            prints.push_back({to_string(process.id) + " does not get " + to_string(capability) + ": " +
-                                  to_string(*process.initialiser) + " neither issues it nor holds it",
-                              initialiser != nullptr ? std::max(process.seen, initialiser->changed) : process.seen});  // K-115
+            prints.push_back({to_string(process.id) + " does not get " + to_string(capability) +
+                                  ": " + to_string(*process.initialiser) +
+                                  " neither issues it nor holds it",
+                              initialiser != nullptr ? std::max(process.seen, initialiser->changed)
+                                                     : process.seen});  // K-115
         }
     }
     std::vector<CapabilityRecord> given;
-    TableEntry entry{make_process(std::move(facts)), HeldSet::empty()->with(wanted, given),
-                     std::make_shared<const OnExit>(std::move(process.on_exit)), {}};
+    TableEntry entry{make_process(std::move(facts)),
+                     HeldSet::empty()->with(wanted, given),
+                     std::make_shared<const OnExit>(std::move(process.on_exit)),
+                     {}};
     if (is_durable(entry)) {
-        change.changes.push_back({Family::Processes, process_key(process.id),
-                                  encode_process_record(record_of(*entry.process, *entry.on_exit))});
+        change.changes.push_back(
+            {Family::Processes, process_key(process.id),
+             encode_process_record(record_of(*entry.process, *entry.on_exit))});
         put_capabilities(change, process.id, given);
     } else if (dormant) {
         change.changes.push_back({Family::Processes, process_key(process.id), std::nullopt});
@@ -245,12 +259,13 @@ SequenceNumber Kernel::append_always(Entry entry) {
     if (entry.changes.empty()) {
         return {};  // Nothing of it outlives the node, so nobody depends on a place in the log.
     }
-    // The kernel's entries are always taken, until a sync has failed: what depends on this one never leaves (K-247).
+    // The kernel's entries are always taken, until a sync has failed: what depends on this one
+    // never leaves (K-247).
     return parts_.journal.append(kKernelAppender, entry).value_or(kNeverDurable);
 }
 
-std::vector<TableEntry> Kernel::revoke_issued(const ProcessTable::Writer& writer, const Address& issuer,
-                                              Entry& change) {
+std::vector<TableEntry> Kernel::revoke_issued(const ProcessTable::Writer& writer,
+                                              const Address& issuer, Entry& change) {
     std::vector<TableEntry> losers;
     for (const ProcessId& holder : writer.holders_of(issuer)) {
         const TableEntry* other = holder == issuer.process ? nullptr : writer.find(holder);
@@ -355,7 +370,9 @@ Kernel::OwnChange Kernel::change_own_capabilities(Process& process, CapabilityCh
     }
     TableEntry entry = *found;
     std::vector<CapabilityRecord> changed;
-    Entry change{kind == CapabilityChange::Save ? EntryKind::SaveCapabilities : EntryKind::DropCapabilities, {}};
+    Entry change{
+        kind == CapabilityChange::Save ? EntryKind::SaveCapabilities : EntryKind::DropCapabilities,
+        {}};
     if (kind == CapabilityChange::Save) {
         std::vector<CapabilityRecord> added;
         for (const Capability& capability : capabilities) {
@@ -410,14 +427,16 @@ std::optional<SequenceNumber> Kernel::set_on_exit(const ProcessId& target, OnExi
     return put_on_exit(writer, *found, std::move(on_exit)).number;
 }
 
-Kernel::OwnChange Kernel::put_on_exit(ProcessTable::Writer& writer, TableEntry entry, OnExit on_exit) {
+Kernel::OwnChange Kernel::put_on_exit(ProcessTable::Writer& writer, TableEntry entry,
+                                      OnExit on_exit) {
     const ProcessId& id = entry.process->self->address.process;
     const bool was_durable = is_durable(entry);
     entry.on_exit = std::make_shared<const OnExit>(std::move(on_exit));
     Entry change{EntryKind::SetOnExit, {}};
     if (is_durable(entry)) {
-        change.changes.push_back({Family::Processes, process_key(id),
-                                  encode_process_record(record_of(*entry.process, *entry.on_exit))});
+        change.changes.push_back(
+            {Family::Processes, process_key(id),
+             encode_process_record(record_of(*entry.process, *entry.on_exit))});
         if (!was_durable) {
             put_capabilities(change, id, records_of(*entry.held));  // K-158
         }
@@ -437,10 +456,12 @@ Kernel::OwnChange Kernel::put_on_exit(ProcessTable::Writer& writer, TableEntry e
     return result;
 }
 
-std::optional<SequenceNumber> Kernel::grant(const ProcessId& target, const std::vector<CapabilityRecord>& records) {
+std::optional<SequenceNumber> Kernel::grant(const ProcessId& target,
+                                            const std::vector<CapabilityRecord>& records) {
     std::vector<CapabilityRecord> wanted;
     for (CapabilityRecord record : records) {
-        record.capability.issuer = resolve_our(std::move(record.capability.issuer), options_.own_node);
+        record.capability.issuer =
+            resolve_our(std::move(record.capability.issuer), options_.own_node);
         if (is_safe(record.capability.issuer) && !is_mark(record.capability, options_.own_node)) {
             wanted.push_back(std::move(record));
         }
@@ -467,7 +488,8 @@ std::optional<SequenceNumber> Kernel::grant(const ProcessId& target, const std::
     return number;
 }
 
-std::optional<SequenceNumber> Kernel::drop(const ProcessId& target, const std::vector<Capability>& capabilities) {
+std::optional<SequenceNumber> Kernel::drop(const ProcessId& target,
+                                           const std::vector<Capability>& capabilities) {
     std::vector<Capability> dropped;
     for (const Capability& capability : capabilities) {
         dropped.push_back({resolve_our(capability.issuer, options_.own_node), capability.params});
@@ -527,28 +549,35 @@ private:
 Result<void> Kernel::boot() {
     ASSIGN_OR_RETURN(auto stored, parts_.journal.list(Family::Processes, {}));
     ASSIGN_OR_RETURN(auto held, parts_.journal.list(Family::Capabilities, {}));
-    // What recovery found is on disk before anything runs (K-270), so nothing here depends on a pending entry.
+    // What recovery found is on disk before anything runs (K-270), so nothing here depends on a
+    // pending entry.
     Causality boot;
     std::vector<StoredProcess> found;
     Entry cleanup{EntryKind::Boot, {}};
     for (auto& [key, value] : std::move(stored).tell(boot)) {
         ASSIGN_OR_RETURN(ProcessId id, decode_process_key(key.view()));
-        ASSIGN_OR_RETURN(ProcessRecord record, decode_process_record(value.view()).with_context(to_string(id)));
+        ASSIGN_OR_RETURN(ProcessRecord record,
+                         decode_process_record(value.view()).with_context(to_string(id)));
         if (!is_safe(id) || is_reserved(id) || record.on_exit.kind == OnExit::Kind::None) {
-            print(0, "the stored process " + to_string(id) + " was dropped at boot: its id is not safe or it does not "
-                     "outlive its node", {});
+            print(0,
+                  "the stored process " + to_string(id) +
+                      " was dropped at boot: its id is not safe or it does not "
+                      "outlive its node",
+                  {});
             cleanup.changes.push_back({Family::Processes, key, std::nullopt});
             continue;
         }
-        found.push_back({std::move(id), std::move(record), {}, Error(ErrorCode::NotFound, "not loaded")});
+        found.push_back(
+            {std::move(id), std::move(record), {}, Error(ErrorCode::NotFound, "not loaded")});
     }
     for (auto& [key, value] : std::move(held).tell(boot)) {
         ASSIGN_OR_RETURN(const ProcessId holder, decode_capability_key_holder(key.view()));
         ASSIGN_OR_RETURN(CapabilityRecord record,
                          decode_capability_record(value.view()).with_context(to_string(holder)));
-        auto owner = std::lower_bound(found.begin(), found.end(), holder, [](const StoredProcess& left, const ProcessId& right) {
-            return to_string(left.id) < to_string(right);
-        });
+        auto owner = std::lower_bound(found.begin(), found.end(), holder,
+                                      [](const StoredProcess& left, const ProcessId& right) {
+                                          return to_string(left.id) < to_string(right);
+                                      });
         if (owner == found.end() || owner->id != holder) {
             cleanup.changes.push_back({Family::Capabilities, key, std::nullopt});
             continue;
@@ -563,14 +592,18 @@ Result<void> Kernel::boot() {
         const bool fires = process.record.on_exit.kind == OnExit::Kind::Requests;
         if (!fires && !process.code) {
             // Its entry stays for the next boot or a new initialisation (K-167).
-            print(0, "process " + to_string(process.id) + " was not started: " + process.code.error().message(), {});
+            print(0,
+                  "process " + to_string(process.id) +
+                      " was not started: " + process.code.error().message(),
+                  {});
             dormant_.emplace(process.id, std::move(process.capabilities));
             continue;
         }
-        enter_stored(process.id, process.record, fires ? nullptr : std::move(*process.code), process.capabilities);
+        enter_stored(process.id, process.record, fires ? nullptr : std::move(*process.code),
+                     process.capabilities);
     }
-    // Requests of processes that were running when the node ended: sent into mailboxes that are open, in the name of a
-    // process that is still in the table, then it is gone (K-166).
+    // Requests of processes that were running when the node ended: sent into mailboxes that are
+    // open, in the name of a process that is still in the table, then it is gone (K-166).
     for (const StoredProcess& process : found) {
         if (process.record.on_exit.kind == OnExit::Kind::Requests) {
             const Ref<Process> fired = find(process.id);
@@ -608,7 +641,8 @@ void Kernel::load_stored_code(std::vector<StoredProcess>& found) {
     countdown.wait();
 }
 
-void Kernel::enter_stored(const ProcessId& id, const ProcessRecord& record, std::shared_ptr<const Code> code,
+void Kernel::enter_stored(const ProcessId& id, const ProcessRecord& record,
+                          std::shared_ptr<const Code> code,
                           const std::vector<CapabilityRecord>& capabilities) {
     ProcessFacts facts;
     facts.self = make_ref<const Party>(Address{options_.own_node, id});
@@ -619,8 +653,10 @@ void Kernel::enter_stored(const ProcessId& id, const ProcessRecord& record, std:
     facts.code = std::move(code);
     facts.package = record.package;
     std::vector<CapabilityRecord> given;
-    TableEntry entry{make_process(std::move(facts)), HeldSet::empty()->with(capabilities, given),
-                     std::make_shared<const OnExit>(record.on_exit), {}};
+    TableEntry entry{make_process(std::move(facts)),
+                     HeldSet::empty()->with(capabilities, given),
+                     std::make_shared<const OnExit>(record.on_exit),
+                     {}};
     if (record.on_exit.kind == OnExit::Kind::Restart) {
         booted_.push_back(entry.process);
     }

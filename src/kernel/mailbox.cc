@@ -18,7 +18,8 @@ Room MailboxRoom::reserve(std::size_t bytes) {
 }
 
 void MailboxRoom::reserve_outcome() {
-    // This order, and the opposite one when they end: a look in between sees too many outcomes, never too few.
+    // This order, and the opposite one when they end: a look in between sees too many outcomes,
+    // never too few.
     outcomes_.fetch_add(1, std::memory_order_relaxed);
     messages_.fetch_add(1, std::memory_order_relaxed);
 }

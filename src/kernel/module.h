@@ -1,6 +1,7 @@
 #pragma once
 
-/// A runtime module: a native process with an ordinary address, served by its worker like any other (M-GEN).
+/// A runtime module: a native process with an ordinary address, served by its worker like any other
+/// (M-GEN).
 
 #include <cstdint>
 #include <functional>
@@ -17,7 +18,8 @@
 
 namespace perdure::kernel {
 
-/// Where a Response to a Request goes. Empty for a Request that nobody waits for; answering it does nothing.
+/// Where a Response to a Request goes. Empty for a Request that nobody waits for; answering it does
+/// nothing.
 struct ReplyHandle {
     std::uint64_t id = 0;
     Ref<const Party> to;
@@ -31,8 +33,9 @@ struct IncomingRequest {
     Ref<const Party> reply_address;  ///< As carried; null when the message has none.
     Request request;
     std::optional<Blob> blob;
-    SequenceNumber seen;  ///< What the answer depends on before anything was read for it (K-265 (6)).
-    ReplyHandle reply;    ///< Where the answer goes; empty when none is expected and none is carried.
+    SequenceNumber
+        seen;           ///< What the answer depends on before anything was read for it (K-265 (6)).
+    ReplyHandle reply;  ///< Where the answer goes; empty when none is expected and none is carried.
 };
 
 /// One Response to a Request the module sent.
@@ -51,10 +54,12 @@ public:
     virtual const ProcessId& id() const = 0;
     virtual bool is_public() const { return false; }  ///< K-99: only `timer`.
 
-    /// One message, in order of arrival. Must not block: long work goes to the blocking pool, and the answer follows.
-    /// Thread: the module's worker.
+    /// One message, in order of arrival. Must not block: long work goes to the blocking pool, and
+    /// the answer follows. Thread: the module's worker.
     virtual void handle(IncomingRequest request) = 0;
-    virtual void handle(IncomingResponse response) { (void)response; }  // NOLINT(*-unnecessary-value-param): others keep it
+    virtual void handle(IncomingResponse response) {
+        (void)response;
+    }  // NOLINT(*-unnecessary-value-param): others keep it
 };
 
 /// What a module may do. Thread: any.
@@ -62,25 +67,30 @@ class ModuleServices {
 public:
     virtual ~ModuleServices() = default;
 
-    /// Sends a Response in the name of `module`. `seen` is the request's number raised by what was read (K-265 (6)).
+    /// Sends a Response in the name of `module`. `seen` is the request's number raised by what was
+    /// read (K-265 (6)).
     virtual void respond(const RuntimeModule& module, const ReplyHandle& reply, Response response,
                          std::optional<Blob> blob, SequenceNumber seen) = 0;
 
-    /// Sends a Request in the name of `module`; its Response comes to `handle(IncomingResponse)` with the returned id.
-    /// The kernel keeps no deadline for it (K-60) and room is asked for as from another worker (K-264).
-    /// Errors: NotFound, NotPermitted, Unreachable, Overloaded (the mailbox is full).
-    virtual Result<std::uint64_t> send(const RuntimeModule& module, const Address& target, Request request,
-                                       std::optional<Blob> blob, SequenceNumber seen) = 0;
+    /// Sends a Request in the name of `module`; its Response comes to `handle(IncomingResponse)`
+    /// with the returned id. The kernel keeps no deadline for it (K-60) and room is asked for as
+    /// from another worker (K-264). Errors: NotFound, NotPermitted, Unreachable, Overloaded (the
+    /// mailbox is full).
+    virtual Result<std::uint64_t> send(const RuntimeModule& module, const Address& target,
+                                       Request request, std::optional<Blob> blob,
+                                       SequenceNumber seen) = 0;
 
-    /// Ends the Request behind `reply` with Timeout at once, if it is still outstanding: for requests that have no answer
-    /// (K-190, K-196).
+    /// Ends the Request behind `reply` with Timeout at once, if it is still outstanding: for
+    /// requests that have no answer (K-190, K-196).
     virtual void refuse(const ReplyHandle& reply, SequenceNumber seen) = 0;
 
-    /// Calls `work` on the modules' worker: soon, or not before `at`. Equal times are served in the order of the calls.
+    /// Calls `work` on the modules' worker: soon, or not before `at`. Equal times are served in the
+    /// order of the calls.
     virtual void run_on_worker(std::function<void()> work) = 0;
     virtual void run_at(MonotonicTime at, std::function<void()> work) = 0;
 
-    virtual void print(const RuntimeModule& module, std::uint8_t level, std::string text, SequenceNumber seen) = 0;
+    virtual void print(const RuntimeModule& module, std::uint8_t level, std::string text,
+                       SequenceNumber seen) = 0;
 
     /// The own node's id.
     virtual const std::string& own_node() const = 0;

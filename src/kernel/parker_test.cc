@@ -8,7 +8,9 @@
 namespace perdure::kernel {
 namespace {
 
-MonotonicTime soon() { return std::chrono::steady_clock::now() + std::chrono::milliseconds(1); }
+MonotonicTime soon() {
+    return std::chrono::steady_clock::now() + std::chrono::milliseconds(1);
+}
 
 TEST(Parker, UnparkBeforeParkIsRemembered) {
     Parker parker;

@@ -6,7 +6,8 @@ namespace perdure::kernel {
 namespace {
 
 std::size_t mix(std::size_t seed, std::string_view part) {
-    // Parts are hashed one by one, so that no separator inside a guest's record can imitate another address (K-8).
+    // Parts are hashed one by one, so that no separator inside a guest's record can imitate another
+    // address (K-8).
     return (seed ^ std::hash<std::string_view>{}(part)) * 0x9e3779b97f4a7c15ULL;
 }
 
@@ -20,12 +21,14 @@ std::size_t hash_address(const AddressView& address) {
 }
 
 bool same_address(const AddressView& view, const Address& address) {
-    return view.id.process == address.process.process && view.id.package == address.process.package &&
+    return view.id.process == address.process.process &&
+           view.id.package == address.process.package &&
            view.id.publisher == address.process.publisher && view.node == address.node;
 }
 
 AddressView view_of(const Address& address) {
-    return {address.node, {address.process.process, address.process.package, address.process.publisher}};
+    return {address.node,
+            {address.process.process, address.process.package, address.process.publisher}};
 }
 
 CapabilityView view_of(const Capability& capability) {
@@ -43,7 +46,8 @@ BlobView view_of(const Blob& blob) {
 
 Address copy_of(const AddressView& view) {
     return {std::string(view.node),
-            {std::string(view.id.process), std::string(view.id.package), std::string(view.id.publisher)}};
+            {std::string(view.id.process), std::string(view.id.package),
+             std::string(view.id.publisher)}};
 }
 
 Capability copy_of(const CapabilityView& view) {

@@ -1,6 +1,7 @@
 #pragma once
 
-/// Who a message comes from or goes to: an address that never changes, with its hash, shared by all that name it.
+/// Who a message comes from or goes to: an address that never changes, with its hash, shared by all
+/// that name it.
 
 #include <string>
 #include <string_view>
@@ -12,7 +13,8 @@
 
 namespace perdure::kernel {
 
-/// One hash for an address however it is held, so that a guest's view finds the kernel's own record.
+/// One hash for an address however it is held, so that a guest's view finds the kernel's own
+/// record.
 std::size_t hash_address(const AddressView& address);
 bool same_address(const AddressView& view, const Address& address);
 
@@ -28,7 +30,9 @@ Blob copy_of(const BlobView& view);
 class Party final : public RefCounted {
 public:
     explicit Party(Address address_in)
-        : address(std::move(address_in)), hash(hash_address(view_of(address))), printed(to_string(address)) {}
+        : address(std::move(address_in)),
+          hash(hash_address(view_of(address))),
+          printed(to_string(address)) {}
 
     const Address address;
     const std::size_t hash;

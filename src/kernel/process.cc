@@ -45,8 +45,11 @@ std::string_view to_string(ExitReason reason) {
 }
 
 Process::Process(ProcessFacts facts_in, MailboxLimits limits)
-    : facts(std::move(facts_in)), self(facts.self), state_key(process_key(self->address.process)),
-      room(limits), mailbox(room) {}
+    : facts(std::move(facts_in)),
+      self(facts.self),
+      state_key(process_key(self->address.process)),
+      room(limits),
+      mailbox(room) {}
 
 Process::~Process() = default;
 

@@ -75,13 +75,16 @@ void ProcessTable::Writer::erase(const ProcessId& id) {
     CHECK(entry != nullptr, "erased a process that is not in the table", id);
     for (const auto& capability : entry->held->all()) {
         const auto holders = table_.holders_.find(capability->record.capability.issuer);
-        if (holders != table_.holders_.end() && holders->second.erase(id) != 0 && holders->second.empty()) {
+        if (holders != table_.holders_.end() && holders->second.erase(id) != 0 &&
+            holders->second.empty()) {
             table_.holders_.erase(holders);
         }
     }
     const std::size_t hash = entry->process->self->hash;
     auto shard = copy_shard(hash);
-    std::erase_if(*shard, [&](const TableEntry& other) { return other.process->self->address.process == id; });
+    std::erase_if(*shard, [&](const TableEntry& other) {
+        return other.process->self->address.process == id;
+    });
     next_->shards_[hash % TableSnapshot::kShards] = std::move(shard);
     --next_->count_;
     membership_changed_ = true;

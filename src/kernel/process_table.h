@@ -1,7 +1,8 @@
 #pragma once
 
-/// What exists: an immutable snapshot of all processes with what they hold, replaced under one writer lock that also
-/// takes the entry's number (K-81). Readers keep a snapshot and look at one generation counter.
+/// What exists: an immutable snapshot of all processes with what they hold, replaced under one
+/// writer lock that also takes the entry's number (K-81). Readers keep a snapshot and look at one
+/// generation counter.
 
 #include <array>
 #include <atomic>
@@ -50,7 +51,8 @@ public:
 
 private:
     friend class ProcessTable;
-    // A change copies one shard: its cost does not grow with the number of processes until there are thousands.
+    // A change copies one shard: its cost does not grow with the number of processes until there
+    // are thousands.
     static constexpr std::size_t kShards = 64;
     using Shard = std::vector<TableEntry>;
 
@@ -69,8 +71,8 @@ public:
     std::uint64_t generation() const { return generation_.load(std::memory_order_acquire); }
     std::shared_ptr<const TableSnapshot> snapshot() const;
 
-    /// The right to change the table; holds the writer lock. Take the entry's number while it lives. Nothing is visible
-    /// before `publish`; without it nothing has changed.
+    /// The right to change the table; holds the writer lock. Take the entry's number while it
+    /// lives. Nothing is visible before `publish`; without it nothing has changed.
     class Writer {
     public:
         const TableSnapshot& now() const { return *next_; }
@@ -101,7 +103,8 @@ private:
     const std::string own_node_;
     mutable std::mutex mutex_;
     std::shared_ptr<const TableSnapshot> current_;
-    /// Issuer → processes that may hold something of it. May name one that no longer does; never misses one.
+    /// Issuer → processes that may hold something of it. May name one that no longer does; never
+    /// misses one.
     std::unordered_map<Address, std::unordered_set<ProcessId>> holders_;
     std::atomic<std::uint64_t> generation_{1};
 };

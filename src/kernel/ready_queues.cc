@@ -13,7 +13,9 @@ constexpr Nanoseconds kLeastOfTurn = std::chrono::microseconds(10);
 
 }  // namespace
 
-ReadyNode::~ReadyNode() { CHECK(phase_ == Phase::Waiting); }
+ReadyNode::~ReadyNode() {
+    CHECK(phase_ == Phase::Waiting);
+}
 
 void ReadyList::push_back(ReadyNode& node) {
     node.previous_ = last_;
@@ -38,7 +40,9 @@ void ReadyList::remove(ReadyNode& node) {
     --count_;
 }
 
-ReadyQueues::~ReadyQueues() { CHECK(empty() && running_ == nullptr); }
+ReadyQueues::~ReadyQueues() {
+    CHECK(empty() && running_ == nullptr);
+}
 
 void ReadyQueues::wake(ReadyNode& node) {
     switch (node.phase_) {
@@ -59,7 +63,8 @@ bool ReadyQueues::batch_is_next() const {
     if (interactive_.empty() || batch_.empty()) {
         return !batch_.empty();
     }
-    return turn_left_ > Nanoseconds(0) || (!ran_as_batch_ && interactive_work_ >= kInteractiveShare);
+    return turn_left_ > Nanoseconds(0) ||
+           (!ran_as_batch_ && interactive_work_ >= kInteractiveShare);
 }
 
 ReadyNode* ReadyQueues::take(MonotonicTime now) {

@@ -5,10 +5,10 @@
 /// A process that was woken and has not used up a slice since is *interactive*: it goes first, in
 /// order of waking. One that used up a slice, or gave its slice up, is *batch* until it has waited
 /// and is woken again. Batch processes run when no interactive one is ready, and beside interactive
-/// ones in *turns*: one turn of at most a slice at the latest after 4 ms of interactive work, over at
-/// the first tick. So a woken process runs at the computing one's next tick, with b computing ones
-/// each runs again within b × 6 ms, and processes whose runs are short (they crash over and over)
-/// hold the others up once in 4 ms and not once a run.
+/// ones in *turns*: one turn of at most a slice at the latest after 4 ms of interactive work, over
+/// at the first tick. So a woken process runs at the computing one's next tick, with b computing
+/// ones each runs again within b × 6 ms, and processes whose runs are short (they crash over and
+/// over) hold the others up once in 4 ms and not once a run.
 ///
 ///     Waiting ──wake──▶ Interactive ──take──▶ Running ──blocked──▶ Waiting, or Interactive again
 ///                                               ▲ │                if it was woken meanwhile

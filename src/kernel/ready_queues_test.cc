@@ -20,7 +20,9 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using Phase = ReadyNode::Phase;
 
-MonotonicTime at_us(std::int64_t count) { return MonotonicTime(microseconds(count)); }
+MonotonicTime at_us(std::int64_t count) {
+    return MonotonicTime(microseconds(count));
+}
 
 /// Queues of a worker that are emptied at the end, and processes by number.
 class ReadyQueuesTest : public testing::Test {
@@ -351,11 +353,11 @@ public:
 
     struct Process {
         ReadyNode node;
-        std::int64_t work_us = 0;        // Left until it waits.
-        std::int64_t ready_since = 0;    // Last became ready.
-        std::int64_t done_us = 0;        // Work done in all.
+        std::int64_t work_us = 0;      // Left until it waits.
+        std::int64_t ready_since = 0;  // Last became ready.
+        std::int64_t done_us = 0;      // Work done in all.
         std::int64_t runs = 0;
-        std::int64_t wait_us_max = 0;    // Longest time between ready and running.
+        std::int64_t wait_us_max = 0;  // Longest time between ready and running.
         bool was_batch = false;
     };
 

@@ -35,8 +35,10 @@ Route decide_route(const TableSnapshot& table, const Process& sender, const Addr
         route.verdict = holds || privileged ? Verdict::Absent : Verdict::Denied;
         return route;
     }
-    // Rule 2 of K-95: a source that is not in the table is refused, unless it is one of the three of rule 1.
-    const bool allowed = privileged || (source != nullptr && (entry->process->facts.is_public || holds));
+    // Rule 2 of K-95: a source that is not in the table is refused, unless it is one of the three
+    // of rule 1.
+    const bool allowed =
+        privileged || (source != nullptr && (entry->process->facts.is_public || holds));
     route.verdict = allowed ? Verdict::Allowed : Verdict::Denied;
     if (allowed) {
         route.process = entry->process;
@@ -55,7 +57,8 @@ std::optional<Capability> missing_capability(const Route& route, std::string_vie
     return std::nullopt;
 }
 
-const Route* TargetCache::find(std::size_t hash, const AddressView& target, std::uint64_t generation) const {
+const Route* TargetCache::find(std::size_t hash, const AddressView& target,
+                               std::uint64_t generation) const {
     const Slot& slot = slots_[hash % kSlots];
     if (slot.generation != generation || slot.route.party->hash != hash ||
         !same_address(target, slot.route.party->address)) {

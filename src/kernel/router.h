@@ -1,7 +1,7 @@
 #pragma once
 
-/// Decides where a message goes and whether it may: once per target, then from a small cache that one generation
-/// counter keeps honest (K-95, K-97, K-239).
+/// Decides where a message goes and whether it may: once per target, then from a small cache that
+/// one generation counter keeps honest (K-95, K-97, K-239).
 
 #include <array>
 #include <cstdint>
@@ -17,10 +17,11 @@ namespace perdure::kernel {
 
 enum class Verdict : std::uint8_t {
     Allowed,
-    Denied,       ///< The target's `messaging` is missing; also when there is no such process (K-66).
-    Absent,       ///< Its `messaging` is held, but it does not exist (K-65).
-    NoNetwork,    ///< On another node, and `network` is missing (K-97).
-    Unreachable,  ///< On another node: without the network module every remote address is offline (M-NET-7).
+    Denied,     ///< The target's `messaging` is missing; also when there is no such process (K-66).
+    Absent,     ///< Its `messaging` is held, but it does not exist (K-65).
+    NoNetwork,  ///< On another node, and `network` is missing (K-97).
+    Unreachable,  ///< On another node: without the network module every remote address is offline
+                  ///< (M-NET-7).
 };
 
 /// One decision with the newest entry it rests on (K-265 (4)).
@@ -31,14 +32,16 @@ struct Route {
     SequenceNumber number;
 };
 
-/// The decision about a message from `sender` to `target`, by the rules of K-95. `target` has `our` resolved.
+/// The decision about a message from `sender` to `target`, by the rules of K-95. `target` has `our`
+/// resolved.
 Route decide_route(const TableSnapshot& table, const Process& sender, const AddressView& target,
                    std::string_view own_node);
 
 /// What `sender` lacks when a route was denied; nothing for the other verdicts.
 std::optional<Capability> missing_capability(const Route& route, std::string_view own_node);
 
-/// Decisions one instance has made. Valid while the table's generation stands. Thread: the owner's worker.
+/// Decisions one instance has made. Valid while the table's generation stands. Thread: the owner's
+/// worker.
 class TargetCache {
 public:
     /// The cached decision, or null: then `decide_route` and `remember`.

@@ -10,7 +10,8 @@ namespace perdure::kernel {
 
 class Worker;
 
-/// Something that is to happen on a worker's thread: a message that arrives, a wake, a piece of work.
+/// Something that is to happen on a worker's thread: a message that arrives, a wake, a piece of
+/// work.
 struct Task : WorkerItem {
     /// Thread: the worker's. `self` owns this task.
     virtual void run(Worker& worker, std::unique_ptr<Task> self) = 0;

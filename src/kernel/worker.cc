@@ -22,7 +22,10 @@ constexpr int kTasksPerRound = 1024;
 }  // namespace
 
 Worker::Worker(Kernel& kernel, std::uint32_t index, std::unique_ptr<Random> random)
-    : kernel_(kernel), index_(index), random_(std::move(random)), deadlines_(kernel.clock().monotonic_now()) {}
+    : kernel_(kernel),
+      index_(index),
+      random_(std::move(random)),
+      deadlines_(kernel.clock().monotonic_now()) {}
 
 Worker::~Worker() {
     discard_deadlines();
@@ -237,7 +240,8 @@ TickDecision Worker::on_tick(Instance& instance) {
 }
 
 void Worker::start(const Ref<Process>& process, SequenceNumber seen) {
-    if (process->phase.load(std::memory_order_relaxed) == LifePhase::Ended || process->instance != nullptr) {
+    if (process->phase.load(std::memory_order_relaxed) == LifePhase::Ended ||
+        process->instance != nullptr) {
         return;
     }
     SequenceNumber record;
@@ -248,7 +252,9 @@ void Worker::start(const Ref<Process>& process, SequenceNumber seen) {
         std::make_unique<Instance>(*this, *process, ++process->instance_number, seen);
     const Result<void> started = process->instance->start();
     if (!started) {
-        kernel_.print(0, process->self->printed + " could not be started: " + started.error().message(), seen);
+        kernel_.print(
+            0, process->self->printed + " could not be started: " + started.error().message(),
+            seen);
         process->instance.reset();
         process->phase.store(LifePhase::Initialised, std::memory_order_relaxed);
         return;
@@ -264,7 +270,8 @@ void Worker::start_module(const Ref<Process>& process) {
 }
 
 void Worker::count_cpu(Process& process, MonotonicTime now) {
-    process.counters.cpu_ns.fetch_add(static_cast<std::uint64_t>((now - cpu_counted_to_).count()), std::memory_order_relaxed);
+    process.counters.cpu_ns.fetch_add(static_cast<std::uint64_t>((now - cpu_counted_to_).count()),
+                                      std::memory_order_relaxed);
     cpu_counted_to_ = now;
 }
 
@@ -293,7 +300,8 @@ void Worker::run_slice(Process& process, MonotonicTime now) {
             break;
         case PollOutcome::Done: finish(process, after); return;
     }
-    process.counters.memory_bytes.store(instance.guest().usage().memory_bytes, std::memory_order_relaxed);
+    process.counters.memory_bytes.store(instance.guest().usage().memory_bytes,
+                                        std::memory_order_relaxed);
 }
 
 void Worker::run_module(Process& process, MonotonicTime now) {
@@ -318,7 +326,8 @@ void Worker::run_module(Process& process, MonotonicTime now) {
             }
             module.handle(std::move(incoming));
         } else {
-            module.handle(IncomingResponse{envelope->id, envelope->peer, *envelope->content->response(),
+            module.handle(IncomingResponse{envelope->id, envelope->peer,
+                                           *envelope->content->response(),
                                            std::move(envelope->blob), envelope->seen});
         }
         after = kernel_.clock().monotonic_now();
@@ -326,7 +335,8 @@ void Worker::run_module(Process& process, MonotonicTime now) {
             break;
         }
     }
-    process.counters.cpu_ns.fetch_add(static_cast<std::uint64_t>((after - now).count()), std::memory_order_relaxed);
+    process.counters.cpu_ns.fetch_add(static_cast<std::uint64_t>((after - now).count()),
+                                      std::memory_order_relaxed);
     if (process.mailbox.empty()) {
         ready_.blocked(process, after);
     } else {
@@ -342,18 +352,24 @@ void Worker::report_end(Process& process, const GuestExit& exit, SequenceNumber 
         process.counters.crashes.fetch_add(1, std::memory_order_relaxed);
         const ErrorTail& tail = process.instance->error_tail();
         std::string cause = tail.empty() ? exit.cause : tail.text();
-        kernel_.print(0, "\x1b[38;5;196mprocess " + process.self->printed + " ended with error:\x1b[0m\n" + cause, seen);
+        kernel_.print(0,
+                      "\x1b[38;5;196mprocess " + process.self->printed +
+                          " ended with error:\x1b[0m\n" + cause,
+                      seen);
         std::string frames;
         for (const GuestFrame& frame : exit.frames) {
-            frames += "\n    " + (frame.function.empty() ? "function " + std::to_string(frame.function_index)
-                                                          : frame.function) +
+            frames += "\n    " +
+                      (frame.function.empty() ? "function " + std::to_string(frame.function_index)
+                                              : frame.function) +
                       " + " + std::to_string(frame.offset);
         }
         if (!frames.empty()) {
-            kernel_.print(1, "backtrace of " + process.self->printed + ", innermost first:" + frames, seen);
+            kernel_.print(
+                1, "backtrace of " + process.self->printed + ", innermost first:" + frames, seen);
         }
-        kernel_.log().debug("process_crashed", LogField("process", to_string(process.self->address.process)),
-                            LogField("reason", to_string(exit.reason)), LogField("cause", exit.cause));
+        kernel_.log().debug(
+            "process_crashed", LogField("process", to_string(process.self->address.process)),
+            LogField("reason", to_string(exit.reason)), LogField("cause", exit.cause));
     }
 }
 
@@ -364,7 +380,8 @@ void Worker::delete_instance(Process& process) {
     std::unique_ptr<Guest> guest = process.instance->release_guest();
     process.instance.reset();
     if (guest != nullptr && guest->usage().memory_bytes > kDeleteHereBytes) {
-        // Giving back a large memory takes a tenth of a millisecond per MiB; no guest code runs then (E-18).
+        // Giving back a large memory takes a tenth of a millisecond per MiB; no guest code runs
+        // then (E-18).
         kernel_.blocking().submit([kept = std::shared_ptr<Guest>(std::move(guest))] {});
     }
 }
@@ -376,7 +393,8 @@ void Worker::drop_instance(Process& process, MonotonicTime) {
 }
 
 struct Worker::CallAt final : TimedCall {
-    CallAt(Worker& owner_in, std::function<void()> work_in) : owner(owner_in), work(std::move(work_in)) {}
+    CallAt(Worker& owner_in, std::function<void()> work_in)
+        : owner(owner_in), work(std::move(work_in)) {}
     void due() override {
         const std::unique_ptr<CallAt> self = std::move(*place);
         owner.calls_.erase(place);
@@ -395,7 +413,8 @@ void Worker::run_at(MonotonicTime at, std::function<void()> work) {
 
 void Worker::start_again_later(const Ref<Process>& process, SequenceNumber seen) {
     run_at(kernel_.clock().monotonic_now() + kStartRetry, [this, process, seen] {
-        if (process->phase.load(std::memory_order_relaxed) == LifePhase::Running && process->instance == nullptr) {
+        if (process->phase.load(std::memory_order_relaxed) == LifePhase::Running &&
+            process->instance == nullptr) {
             start(process, seen);
         }
     });
@@ -406,7 +425,8 @@ void Worker::finish(Process& process, MonotonicTime now) {
     const GuestExit exit = process.instance->guest().exit();
     SequenceNumber seen = process.instance->seen();
     if (exit.reason == ExitReason::StartFailed) {
-        // The engine is full: the process waits for a place and goes on when others have ended (E-15).
+        // The engine is full: the process waits for a place and goes on when others have ended
+        // (E-15).
         if (!std::exchange(process.waits_for_place, true)) {
             kernel_.print(1, process.self->printed + " waits for a place: " + exit.cause, seen);
         }
@@ -421,19 +441,26 @@ void Worker::finish(Process& process, MonotonicTime now) {
     SequenceNumber record;
     const std::shared_ptr<const OnExit> behaviour = on_exit(process, &record);
     seen = std::max(seen, record);
-    kernel_.print(1, "process " + process.self->printed + ": on_exit " + std::string(to_string(behaviour->kind)), seen);
+    kernel_.print(
+        1,
+        "process " + process.self->printed + ": on_exit " + std::string(to_string(behaviour->kind)),
+        seen);
     drop_instance(process, now);
     Result<void> started;
     switch (behaviour->kind) {
         case OnExit::Kind::Restart:
             process.counters.starts.fetch_add(1, std::memory_order_relaxed);
-            process.instance = std::make_unique<Instance>(*this, process, ++process.instance_number, seen);
+            process.instance =
+                std::make_unique<Instance>(*this, process, ++process.instance_number, seen);
             started = process.instance->start();
-            // As batch: a process that crashes in a loop gets the share of one that computes (K-149, K-260). What its end
-            // cost is part of that, and mostly more than its run.
+            // As batch: a process that crashes in a loop gets the share of one that computes
+            // (K-149, K-260). What its end cost is part of that, and mostly more than its run.
             ready_.yielded(process, kernel_.clock().monotonic_now());
             if (!started) {
-                kernel_.print(0, process.self->printed + " could not be restarted: " + started.error().message(), seen);
+                kernel_.print(
+                    0,
+                    process.self->printed + " could not be restarted: " + started.error().message(),
+                    seen);
                 process.instance.reset();
                 ready_.remove(process, now);
                 start_again_later(keep, seen);
@@ -452,9 +479,12 @@ void Worker::fire_exit_requests(Process& process, const OnExit& behaviour, Seque
         if (request.target == process.self->address) {
             continue;  // K-157
         }
-        const Route route = decide_route(table(), process, view_of(request.target), kernel_.own_node());
+        const Route route =
+            decide_route(table(), process, view_of(request.target), kernel_.own_node());
         if (route.verdict != Verdict::Allowed) {
-            kernel_.print(2, "exit request of " + process.self->printed + " to " + route.party->printed + " dropped",
+            kernel_.print(2,
+                          "exit request of " + process.self->printed + " to " +
+                              route.party->printed + " dropped",
                           std::max(seen, route.number));
             continue;
         }
@@ -472,7 +502,8 @@ void Worker::fire_exit_requests(Process& process, const OnExit& behaviour, Seque
         MailboxRoom& room = route.process->room;
         if (room.reserve(envelope->counted_bytes()) == Room::Refused) {
             // Its sender cannot try again: taken above the bound, up to a limit of its own (K-264).
-            if (room.messages() >= kernel_.limits().mailbox.messages_max + kernel_.limits().exit_requests_waiting_max) {
+            if (room.messages() >= kernel_.limits().mailbox.messages_max +
+                                       kernel_.limits().exit_requests_waiting_max) {
                 kernel_.note_refused(*route.process);
                 continue;
             }
@@ -492,7 +523,8 @@ SequenceNumber Worker::leave(Process& process, Revoke revoke, SequenceNumber see
 
 void Worker::kill(const Ref<Process>& process, Revoke revoke,
                   const std::function<void(std::optional<SequenceNumber>)>& done) {
-    if (process->phase.load(std::memory_order_relaxed) == LifePhase::Ended || process->facts.module != nullptr) {
+    if (process->phase.load(std::memory_order_relaxed) == LifePhase::Ended ||
+        process->facts.module != nullptr) {
         done(std::nullopt);
         return;
     }
@@ -526,13 +558,16 @@ Worker::Halted Worker::halt(const Ref<Process>& process) {
     return {phase == LifePhase::Running, seen};
 }
 
-void Worker::restart(const Ref<Process>& process, const std::function<void(std::optional<SequenceNumber>)>& done) {
-    if (process->phase.load(std::memory_order_relaxed) != LifePhase::Running || process->facts.module != nullptr) {
+void Worker::restart(const Ref<Process>& process,
+                     const std::function<void(std::optional<SequenceNumber>)>& done) {
+    if (process->phase.load(std::memory_order_relaxed) != LifePhase::Running ||
+        process->facts.module != nullptr) {
         done(std::nullopt);
         return;
     }
     const MonotonicTime now = kernel_.clock().monotonic_now();
-    const SequenceNumber seen = process->instance != nullptr ? process->instance->seen() : SequenceNumber{};
+    const SequenceNumber seen =
+        process->instance != nullptr ? process->instance->seen() : SequenceNumber{};
     ready_.remove(*process, now);
     drop_instance(*process, now);
     process->waits_for_place = false;

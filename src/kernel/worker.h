@@ -1,9 +1,11 @@
 #pragma once
 
-/// One scheduler thread with its own processes (K-258): drains its queue, expires deadlines, runs slices.
+/// One scheduler thread with its own processes (K-258): drains its queue, expires deadlines, runs
+/// slices.
 ///
-/// A process belongs to one worker; only that worker touches its mailbox and its instance. Others push tasks to the
-/// worker's queue, first in, first out by push, which keeps the order causal (K-80).
+/// A process belongs to one worker; only that worker touches its mailbox and its instance. Others
+/// push tasks to the worker's queue, first in, first out by push, which keeps the order causal
+/// (K-80).
 
 #include <atomic>
 #include <cstdint>
@@ -41,7 +43,9 @@ public:
     std::uint32_t index() const { return index_; }
     /// Queues `task` and wakes the worker if it is parked.
     void post(std::unique_ptr<Task> task);
-    void post(std::function<void(Worker&)> work) { post(std::make_unique<CallTask>(std::move(work))); }
+    void post(std::function<void(Worker&)> work) {
+        post(std::make_unique<CallTask>(std::move(work)));
+    }
     /// Makes `run` return soon.
     void stop();
     /// A function that wakes `process` if it still runs instance `number`.
@@ -71,8 +75,8 @@ public:
 
     /// Hands `envelope`, whose room in its target's mailbox is reserved, to its target's worker.
     void deliver(std::unique_ptr<Envelope> envelope);
-    /// Sends a Response to where its Request wants it; without such a process it is dropped. It is never refused;
-    /// PastHalf tells that its target's mailbox is (K-83).
+    /// Sends a Response to where its Request wants it; without such a process it is dropped. It is
+    /// never refused; PastHalf tells that its target's mailbox is (K-83).
     Room deliver_response(std::unique_ptr<Envelope> envelope, const Party& to);
     /// A message reached this worker, the one of its target.
     void arrive(std::unique_ptr<Envelope> envelope);
@@ -83,27 +87,32 @@ public:
     void wake(Process& process) { ready_.wake(process); }
     TickDecision on_tick(Instance& instance);
 
-    /// Creates and starts an instance of a process that has none; it begins with `seen` or the number of the process's
-    /// own record, whichever is newer.
+    /// Creates and starts an instance of a process that has none; it begins with `seen` or the
+    /// number of the process's own record, whichever is newer.
     void start(const Ref<Process>& process, SequenceNumber seen);
     /// Makes a runtime module ready to take messages.
     void start_module(const Ref<Process>& process);
 
     enum class Revoke : std::uint8_t { Issued, Nothing };
-    /// Ends `process` wherever it is (K-161) and calls `done` with the number of its removal; nothing if it has ended.
-    void kill(const Ref<Process>& process, Revoke revoke, const std::function<void(std::optional<SequenceNumber>)>& done);
-    /// Ends the guest as `kill` does and leaves the process in the table, initialised (`Kernel::halt`).
+    /// Ends `process` wherever it is (K-161) and calls `done` with the number of its removal;
+    /// nothing if it has ended.
+    void kill(const Ref<Process>& process, Revoke revoke,
+              const std::function<void(std::optional<SequenceNumber>)>& done);
+    /// Ends the guest as `kill` does and leaves the process in the table, initialised
+    /// (`Kernel::halt`).
     struct Halted {
         bool was_running = false;
         SequenceNumber seen;  ///< What the process had seen.
     };
     Halted halt(const Ref<Process>& process);
     /// Ends the instance and starts the next one at once, whatever the exit behaviour.
-    void restart(const Ref<Process>& process, const std::function<void(std::optional<SequenceNumber>)>& done);
-    /// Stops the instance without any exit behaviour: the node ends (K-165), or the process has left the table.
+    void restart(const Ref<Process>& process,
+                 const std::function<void(std::optional<SequenceNumber>)>& done);
+    /// Stops the instance without any exit behaviour: the node ends (K-165), or the process has
+    /// left the table.
     void shut_down(Process& process);
-    /// At boot, before any worker runs: sends the exit requests of a process that ended with its node, then takes it out
-    /// of the table (K-166).
+    /// At boot, before any worker runs: sends the exit requests of a process that ended with its
+    /// node, then takes it out of the table (K-166).
     void fire_at_boot(Process& process, const OnExit& on_exit);
     /// Takes everything that waits in the queue.
     void take_posted() {
@@ -115,7 +124,8 @@ public:
 
 private:
     void run_slice(Process& process, MonotonicTime now);
-    /// Since the last call or the slice's begin: a lone guest's slice may last, and its counter goes on meanwhile.
+    /// Since the last call or the slice's begin: a lone guest's slice may last, and its counter
+    /// goes on meanwhile.
     void count_cpu(Process& process, MonotonicTime now);
     void run_module(Process& process, MonotonicTime now);
     void finish(Process& process, MonotonicTime now);
@@ -142,7 +152,8 @@ private:
     std::list<std::unique_ptr<CallAt>> calls_;
     ReadyQueues ready_;
     MonotonicTime cpu_counted_to_{};  ///< Of the slice that runs.
-    bool interrupted_ = false;        ///< The slice that runs ends because something waits for this worker itself.
+    bool interrupted_ =
+        false;  ///< The slice that runs ends because something waits for this worker itself.
     std::shared_ptr<const TableSnapshot> table_;
     std::uint64_t table_generation_ = 0;
 };

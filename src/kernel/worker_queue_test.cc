@@ -138,9 +138,8 @@ TEST(WorkerQueue, FourSendersKeepTheirOrderAndLoseNothing) {
         });
     }
     std::array<int, kSenders> expected{};
-    consumer.take(kSenders * kItems, [&](const Numbered& item) {
-        ASSERT_EQ(item.number, expected[item.sender]++);
-    });
+    consumer.take(kSenders * kItems,
+                  [&](const Numbered& item) { ASSERT_EQ(item.number, expected[item.sender]++); });
     for (auto& sender : senders) {
         sender.join();
     }
@@ -160,9 +159,8 @@ TEST(WorkerQueue, OrderIsCausalAcrossThreeThreads) {
             b.send(kFromA, round);
         }
     });
-    std::thread thread_b([&] {
-        b.take(kRounds, [&](const Numbered& item) { c.send(kFromB, item.number); });
-    });
+    std::thread thread_b(
+        [&] { b.take(kRounds, [&](const Numbered& item) { c.send(kFromB, item.number); }); });
     int seen_from_a = -1;
     int seen_from_b = -1;
     c.take(2 * kRounds, [&](const Numbered& item) {
@@ -183,9 +181,8 @@ TEST(WorkerQueue, NoWakeIsLostBetweenLookingAndParking) {
     constexpr int kRounds = 30'000;
     Consumer left;
     Consumer right;
-    std::thread thread([&] {
-        right.take(kRounds, [&](const Numbered& item) { left.send(0, item.number); });
-    });
+    std::thread thread(
+        [&] { right.take(kRounds, [&](const Numbered& item) { left.send(0, item.number); }); });
     right.send(0, 0);
     left.take(kRounds, [&](const Numbered& item) {
         if (item.number + 1 < kRounds) {

@@ -57,7 +57,8 @@ void AsyncSink::run() {
             done += line.text.size();
         }
         if (dropped != 0) {
-            target_->write(LogLevel::Warn, format_event("log_lines_dropped", {LogField("lines", dropped)}));
+            target_->write(LogLevel::Warn,
+                           format_event("log_lines_dropped", {LogField("lines", dropped)}));
         }
         target_->flush();
         lock.lock();

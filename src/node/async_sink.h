@@ -13,11 +13,13 @@
 
 namespace perdure::node {
 
-/// Hands lines to another sink on a thread of its own, so that a slow disk or terminal holds up no worker.
+/// Hands lines to another sink on a thread of its own, so that a slow disk or terminal holds up no
+/// worker.
 ///
-/// At most `bytes_max` wait; what does not fit is dropped, and a later line says how many were. A line is handed on at
-/// once, or, when others were just before, at most `kPause` later together with those that came meanwhile: a flood of
-/// lines costs neither a wake nor a write each. Thread: any.
+/// At most `bytes_max` wait; what does not fit is dropped, and a later line says how many were. A
+/// line is handed on at once, or, when others were just before, at most `kPause` later together
+/// with those that came meanwhile: a flood of lines costs neither a wake nor a write each. Thread:
+/// any.
 class AsyncSink final : public LogSink {
 public:
     AsyncSink(std::unique_ptr<LogSink> target, std::size_t bytes_max);

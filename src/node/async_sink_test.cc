@@ -73,8 +73,9 @@ TEST(AsyncSink, NeverWaitsForASlowTargetAndSaysHowManyLinesItDropped) {
             std::unique_lock lock(received.mutex);
             received.changed.wait(lock, [&] { return received.inside.load(); });
         }
-        sink.write(LogLevel::Info, "12345");   // With "first" under way these are the 10 bytes that may wait.
-        sink.write(LogLevel::Info, "6");       // Limit + 1.
+        sink.write(LogLevel::Info,
+                   "12345");  // With "first" under way these are the 10 bytes that may wait.
+        sink.write(LogLevel::Info, "6");  // Limit + 1.
         sink.write(LogLevel::Info, "7");
         {
             const std::lock_guard lock(received.mutex);

@@ -11,9 +11,11 @@
 
 namespace perdure::node {
 
-/// The bounded pool for work that blocks: reading from the store, compiling, files (`blocking_threads`).
+/// The bounded pool for work that blocks: reading from the store, compiling, files
+/// (`blocking_threads`).
 ///
-/// Work waits in one queue, first in, first out. After `stop` what waits is still run, and nothing new is taken.
+/// Work waits in one queue, first in, first out. After `stop` what waits is still run, and nothing
+/// new is taken.
 class BlockingPool final : public Executor {
 public:
     explicit BlockingPool(std::uint32_t threads);

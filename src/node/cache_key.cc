@@ -2,14 +2,14 @@
 
 #include <algorithm>
 
-
 namespace perdure::node {
 
 Result<CacheKey> load_cache_key(Files& files, const std::string& home, Random& random) {
     const std::string folder = home + "/cache";
     const std::string path = folder + "/key";
     for (const std::string& directory : {folder, folder + "/code"}) {
-        if (auto made = files.make_directory(directory); !made && made.error().code() != ErrorCode::AlreadyExists) {
+        if (auto made = files.make_directory(directory);
+            !made && made.error().code() != ErrorCode::AlreadyExists) {
             return std::move(made).error();
         }
     }

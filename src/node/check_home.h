@@ -23,7 +23,8 @@ struct HomeFinding {
 };
 
 /// Looks at the directory, its owner, mode and format, then reads every byte of the store
-/// (storage/doctor.h) and of the installed components. Holds the home's lock meanwhile. The last finding tells how much was read.
+/// (storage/doctor.h) and of the installed components. Holds the home's lock meanwhile. The last
+/// finding tells how much was read.
 ///
 /// Errors: AlreadyExists (`home in use: PATH`), Io (the disk could not be asked). Blocks.
 Result<std::vector<HomeFinding>> check_home(const std::string& home, const Settings& settings,

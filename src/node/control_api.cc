@@ -52,7 +52,8 @@ struct Call {
 /// Answers with the value's JSON, or the error.
 template <typename T, typename F>
 Done<T> answer_with(const Call& call, F&& to_answer) {
-    return [responder = call.responder, to_answer = std::forward<F>(to_answer)](const Result<T>& result) {
+    return [responder = call.responder,
+            to_answer = std::forward<F>(to_answer)](const Result<T>& result) {
         if (!result) {
             return responder.respond(error_response(result.error()));
         }

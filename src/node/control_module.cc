@@ -7,7 +7,9 @@
 namespace perdure::node {
 
 void ControlModule::handle(kernel::IncomingRequest request) {
-    kernel_.print(2, "Request of " + request.source->printed + " to the terminal: nobody reads it in this version",
+    kernel_.print(2,
+                  "Request of " + request.source->printed +
+                      " to the terminal: nobody reads it in this version",
                   request.seen);
     kernel_.refuse(request.reply, request.seen);
 }
@@ -48,8 +50,8 @@ void ControlModule::send(const ProcessId& target, SendCommand command, SendDone 
         return;
     }
     const std::uint64_t id = *sent;
-    const MonotonicTime deadline =
-        deadline_after(kernel_.clock().monotonic_now(), *command.timeout_seconds, std::chrono::seconds(1));
+    const MonotonicTime deadline = deadline_after(
+        kernel_.clock().monotonic_now(), *command.timeout_seconds, std::chrono::seconds(1));
     kernel_.run_at(deadline, [this, id, target] { time_out(id, target); });
 }
 
@@ -60,8 +62,10 @@ void ControlModule::time_out(std::uint64_t id, const ProcessId& target) {
     }
     SendAnswer answer;
     answer.outcome = SendAnswer::Outcome::Timeout;
-    answer.reason = to_string(target) + " has not answered in time; it may be busy, wait for something else, or not answer "
-                    "such messages (perdure ps, perdure logs)";
+    answer.reason =
+        to_string(target) +
+        " has not answered in time; it may be busy, wait for something else, or not answer "
+        "such messages (perdure ps, perdure logs)";
     waiting.mapped()(Seen<SendAnswer>(std::move(answer), {}));
 }
 

@@ -14,8 +14,9 @@
 
 namespace perdure::node {
 
-/// Whoever holds the control socket is root, so the terminal is given the `messaging` of what it sends to (M-DSK-6).
-/// Thread: `send` any, which saves a hop over the modules' worker; the rest that worker.
+/// Whoever holds the control socket is root, so the terminal is given the `messaging` of what it
+/// sends to (M-DSK-6). Thread: `send` any, which saves a hop over the modules' worker; the rest
+/// that worker.
 class ControlModule final : public kernel::RuntimeModule {
 public:
     explicit ControlModule(kernel::Kernel& kernel) : kernel_(kernel) {}
@@ -33,7 +34,8 @@ private:
 
     kernel::Kernel& kernel_;
     const ProcessId id_ = well_known::terminal();
-    /// Who waits for an answer. Locked while a Request is sent, so that no answer comes before its waiter.
+    /// Who waits for an answer. Locked while a Request is sent, so that no answer comes before its
+    /// waiter.
     Guarded<std::unordered_map<std::uint64_t, SendDone>> waiting_;
 };
 

@@ -36,7 +36,9 @@ Result<std::vector<packages::PackageRecord>> read_records(EntryLog& log, Causali
         more = listing.more;
         for (const KeyValue& item : listing.items) {
             after = item.key;
-            ASSIGN_OR_RETURN(auto record, packages::decode_package_record(item.value.view()).with_context(item.key.text()));
+            ASSIGN_OR_RETURN(
+                auto record,
+                packages::decode_package_record(item.value.view()).with_context(item.key.text()));
             records.push_back(std::move(record));
         }
     }
@@ -68,7 +70,8 @@ Result<std::vector<packages::PackageRecord>> Installer::records(Causality& asker
     return read_records(log_, asker);
 }
 
-/// The processes that are waited for, one operation at a time. Answers may come after the installer's end.
+/// The processes that are waited for, one operation at a time. Answers may come after the
+/// installer's end.
 struct Installer::Waiting {
     std::mutex mutex;
     std::condition_variable changed;
@@ -77,8 +80,14 @@ struct Installer::Waiting {
     bool stopped = false;
 };
 
-Installer::Installer(Files& files, packages::CodeStore& store, kernel::Kernel& kernel, EntryLog& log, Log node_log)
-    : files_(files), store_(store), kernel_(kernel), log_(log), node_log_(node_log), waiting_(std::make_shared<Waiting>()) {}
+Installer::Installer(Files& files, packages::CodeStore& store, kernel::Kernel& kernel,
+                     EntryLog& log, Log node_log)
+    : files_(files),
+      store_(store),
+      kernel_(kernel),
+      log_(log),
+      node_log_(node_log),
+      waiting_(std::make_shared<Waiting>()) {}
 Installer::~Installer() = default;
 
 void Installer::stop() {
@@ -122,7 +131,8 @@ Result<SequenceNumber> Installer::replace(kernel::Replacement replacement) {
     replacement.ended_seen = halted.seen;
     auto replaced = kernel_.replace(std::move(replacement));
     for (const ProcessId& id : replaced ? std::vector<ProcessId>() : halted.were_running) {
-        static_cast<void>(kernel_.run(id, halted.seen));  // Who was ended meanwhile has what it asked for.
+        static_cast<void>(
+            kernel_.run(id, halted.seen));  // Who was ended meanwhile has what it asked for.
     }
     return replaced;
 }
@@ -130,20 +140,26 @@ Result<SequenceNumber> Installer::replace(kernel::Replacement replacement) {
 Result<Seen<StartedPackage>> Installer::install(const std::string& directory) {
     const std::lock_guard only(one_at_a_time_);
     if (log_.status().no_space) {  // K-247
-        return Error(ErrorCode::Overloaded, "the disk has less than reserve_bytes free; make room and try again");
+        return Error(ErrorCode::Overloaded,
+                     "the disk has less than reserve_bytes free; make room and try again");
     }
-    ASSIGN_OR_RETURN(packages::InstallPlan plan, packages::read_package(files_, directory, kernel_.own_node()));
+    ASSIGN_OR_RETURN(packages::InstallPlan plan,
+                     packages::read_package(files_, directory, kernel_.own_node()));
     for (const std::string& warning : plan.warnings) {
-        node_log_.warn("package_warning", LogField("package", to_string(plan.metadata.id)), LogField("text", warning));
+        node_log_.warn("package_warning", LogField("package", to_string(plan.metadata.id)),
+                       LogField("text", warning));
     }
     // Everything that can be refused is refused before anything changes.
     std::map<std::string, std::shared_ptr<const kernel::Code>> code;
     for (const packages::PlannedFile& file : plan.files) {
         const std::string handle = packages::code_handle(plan.metadata.id, file.path);
-        const bool runs = std::any_of(plan.processes.begin(), plan.processes.end(),
-                                      [&](const packages::PlannedProcess& process) { return process.code_handle == handle; });
+        const bool runs = std::any_of(
+            plan.processes.begin(), plan.processes.end(),
+            [&](const packages::PlannedProcess& process) { return process.code_handle == handle; });
         if (runs) {
-            ASSIGN_OR_RETURN(code[handle], kernel_.engine().load(file.wasm, file.hash).with_context("pkg/" + file.path));
+            ASSIGN_OR_RETURN(
+                code[handle],
+                kernel_.engine().load(file.wasm, file.hash).with_context("pkg/" + file.path));
         }
     }
     for (const packages::PlannedFile& file : plan.files) {
@@ -171,12 +187,15 @@ Result<Seen<StartedPackage>> Installer::install(const std::string& directory) {
     std::vector<packages::PendingGrant> pending;
     for (const packages::PlannedProcess& process : plan.processes) {
         for (const packages::PlannedGrant& grant : process.grants) {
-            const bool own = std::any_of(plan.processes.begin(), plan.processes.end(),
-                                         [&](const auto& other) { return other.id == grant.holder; });
-            const bool stays = present->find(grant.holder, kernel_.own_node()) != nullptr &&
-                               std::find(to_end.begin(), to_end.end(), grant.holder) == to_end.end();
+            const bool own =
+                std::any_of(plan.processes.begin(), plan.processes.end(),
+                            [&](const auto& other) { return other.id == grant.holder; });
+            const bool stays =
+                present->find(grant.holder, kernel_.own_node()) != nullptr &&
+                std::find(to_end.begin(), to_end.end(), grant.holder) == to_end.end();
             if (own || stays) {
-                replacement.grants.push_back({grant.holder, {grant.capability, GrantCause::Manifest, {}, {}, {}}});
+                replacement.grants.push_back(
+                    {grant.holder, {grant.capability, GrantCause::Manifest, {}, {}, {}}});
             } else {
                 pending.push_back({grant.holder, process.id.process, grant.capability.params});
             }
@@ -199,9 +218,13 @@ Result<Seen<StartedPackage>> Installer::install(const std::string& directory) {
         for (const packages::PackageRecord& other : others) {
             for (const packages::PendingGrant& grant : other.pending_grants) {
                 if (grant.holder == planned.id) {
-                    const ProcessId issuer{grant.process_name, other.id.package, other.id.publisher};
-                    process.capabilities.push_back(
-                        {{{kernel_.own_node(), issuer}, grant.params}, GrantCause::Manifest, {}, {}, {}});
+                    const ProcessId issuer{grant.process_name, other.id.package,
+                                           other.id.publisher};
+                    process.capabilities.push_back({{{kernel_.own_node(), issuer}, grant.params},
+                                                    GrantCause::Manifest,
+                                                    {},
+                                                    {},
+                                                    {}});
                 }
             }
         }
@@ -217,7 +240,8 @@ Result<Seen<StartedPackage>> Installer::install(const std::string& directory) {
         RETURN_IF_ERROR(kernel_.run(planned.id, number));
         started.processes.push_back(to_string(planned.id));
     }
-    node_log_.info("package_installed", LogField("package", started.package), LogField("version", plan.metadata.version),
+    node_log_.info("package_installed", LogField("package", started.package),
+                   LogField("version", plan.metadata.version),
                    LogField("processes", started.processes.size()));
     return Seen<StartedPackage>(std::move(started), installed.seen());
 }
@@ -226,14 +250,16 @@ Result<SequenceNumber> Installer::remove(const PackageId& package) {
     const std::lock_guard only(one_at_a_time_);
     Causality asker;
     ASSIGN_OR_RETURN(const auto all, records(asker));
-    const auto record = std::find_if(all.begin(), all.end(), [&](const auto& other) { return other.id == package; });
+    const auto record = std::find_if(all.begin(), all.end(),
+                                     [&](const auto& other) { return other.id == package; });
     if (record == all.end()) {
         return Error(ErrorCode::NotFound, "no package " + to_string(package) + " is installed");
     }
     kernel::Replacement replacement;
     replacement.ended = process_ids(*record);
     replacement.change.kind = EntryKind::Remove;
-    replacement.change.changes.push_back({Family::Packages, packages::package_key(package), std::nullopt});
+    replacement.change.changes.push_back(
+        {Family::Packages, packages::package_key(package), std::nullopt});
     ASSIGN_OR_RETURN(const SequenceNumber number, replace(std::move(replacement)));
     store_.unbind(package);
     node_log_.info("package_removed", LogField("package", to_string(package)));

@@ -1,6 +1,7 @@
 #pragma once
 
-/// Installs and removes packages: files into the code store, processes into the kernel, one record into the log.
+/// Installs and removes packages: files into the code store, processes into the kernel, one record
+/// into the log.
 
 #include <functional>
 #include <memory>
@@ -30,27 +31,33 @@ private:
 /// Thread: the blocking pool; one operation at a time. Every operation blocks.
 class Installer {
 public:
-    Installer(Files& files, packages::CodeStore& store, kernel::Kernel& kernel, EntryLog& log, Log node_log);
+    Installer(Files& files, packages::CodeStore& store, kernel::Kernel& kernel, EntryLog& log,
+              Log node_log);
     ~Installer();
 
-    /// Whoever waits for processes to end gives up, now and from now on: the workers are about to stop. Thread: any.
+    /// Whoever waits for processes to end gives up, now and from now on: the workers are about to
+    /// stop. Thread: any.
     void stop();
 
-    /// Instead of waiting for workers of other threads it calls `step` until they have done their part.
+    /// Instead of waiting for workers of other threads it calls `step` until they have done their
+    /// part.
     void step_while_waiting(std::function<void()> step) { step_ = std::move(step); }
 
     /// Reads all package records and binds their code. Before boot. Errors: Corrupt, Io.
     static Result<void> bind_installed(packages::CodeStore& store, EntryLog& log);
 
-    /// Removes code that no installed package names. What cannot be removed stays, with one line. After `bind_installed`, on
-    /// a log whose recovered records are durable; before boot.
+    /// Removes code that no installed package names. What cannot be removed stays, with one line.
+    /// After `bind_installed`, on a log whose recovered records are durable; before boot.
     static void remove_unused_code(packages::CodeStore& store, const Log& node_log);
 
-    /// Checks everything first (files, manifest, every component), then replaces what is installed under the same id, by
-    /// one entry with record, processes and grants, and starts its processes. Errors: Overloaded without space. On error nothing has changed. The answer depends on the returned number.
+    /// Checks everything first (files, manifest, every component), then replaces what is installed
+    /// under the same id, by one entry with record, processes and grants, and starts its processes.
+    /// Errors: Overloaded without space. On error nothing has changed. The answer depends on the
+    /// returned number.
     Result<Seen<StartedPackage>> install(const std::string& directory);
 
-    /// Ends the package's processes and forgets it; their saved states stay (K-180). Errors: NotFound.
+    /// Ends the package's processes and forgets it; their saved states stay (K-180). Errors:
+    /// NotFound.
     Result<SequenceNumber> remove(const PackageId& package);
 
     Result<Seen<std::vector<PackageRow>>> list();

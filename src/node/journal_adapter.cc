@@ -21,7 +21,8 @@ std::optional<SequenceNumber> JournalAdapter::append(kernel::AppenderId appender
     return appended.number;
 }
 
-void JournalAdapter::when_room(kernel::AppenderId appender, std::size_t bytes, std::function<void()> again) {
+void JournalAdapter::when_room(kernel::AppenderId appender, std::size_t bytes,
+                               std::function<void()> again) {
     log_.when_room(appender, bytes, std::move(again));
 }
 
@@ -29,9 +30,11 @@ void JournalAdapter::append_large(kernel::AppenderId appender, Entry entry, Appe
     stage(appender, entry, kStageAttemptsMax, done);
 }
 
-void JournalAdapter::stage(kernel::AppenderId appender, const Entry& entry, int attempts_left, const AppendDone& done) {
+void JournalAdapter::stage(kernel::AppenderId appender, const Entry& entry, int attempts_left,
+                           const AppendDone& done) {
     const auto once_there_is_space = [this, appender, entry, done](int attempts) {
-        log_.when_room(appender, kEntryOverheadBytes, [=, this] { stage(appender, entry, attempts, done); });
+        log_.when_room(appender, kEntryOverheadBytes,
+                       [=, this] { stage(appender, entry, attempts, done); });
     };
     const LogStatus status = log_.status();
     if (status.failed || status.closed) {
@@ -54,32 +57,42 @@ void JournalAdapter::stage(kernel::AppenderId appender, const Entry& entry, int 
     });
 }
 
-void JournalAdapter::append_staged(kernel::AppenderId appender, const std::shared_ptr<StagedEntry>& staged, AppendDone done) {
+void JournalAdapter::append_staged(kernel::AppenderId appender,
+                                   const std::shared_ptr<StagedEntry>& staged, AppendDone done) {
     const Appended appended = log_.append(std::move(*staged), appender);
     switch (appended.outcome) {
         case Appended::Outcome::Taken: done(appended.number); return;
         case Appended::Outcome::NoRoom:
         case Appended::Outcome::NoSpace:
-            log_.when_room(appender, kEntryOverheadBytes, [this, appender, staged, done = std::move(done)] {
-                blocking_.submit([this, appender, staged, done] { append_staged(appender, staged, done); });
-            });
+            log_.when_room(
+                appender, kEntryOverheadBytes, [this, appender, staged, done = std::move(done)] {
+                    blocking_.submit(
+                        [this, appender, staged, done] { append_staged(appender, staged, done); });
+                });
             return;
         case Appended::Outcome::TooLarge:
-            done(Error(ErrorCode::Overloaded, "the entry is above entry_inline_bytes_max even without its large values"));
+            done(Error(ErrorCode::Overloaded,
+                       "the entry is above entry_inline_bytes_max even without its large values"));
             return;
-        case Appended::Outcome::Stopped: done(Error(ErrorCode::Cancelled, "the node is ending")); return;
+        case Appended::Outcome::Stopped:
+            done(Error(ErrorCode::Cancelled, "the node is ending"));
+            return;
     }
 }
 
-std::optional<Seen<kernel::Journal::StoredValue>> JournalAdapter::read_pending(Family family, const SharedBytes& key) {
+std::optional<Seen<kernel::Journal::StoredValue>> JournalAdapter::read_pending(
+    Family family, const SharedBytes& key) {
     return log_.read_pending(family, key.view());
 }
 
 void JournalAdapter::read(Family family, SharedBytes key, ReadDone done) {
-    blocking_.submit([this, family, key = std::move(key), done = std::move(done)] { done(log_.read(family, key.view())); });
+    blocking_.submit([this, family, key = std::move(key), done = std::move(done)] {
+        done(log_.read(family, key.view()));
+    });
 }
 
-Result<Seen<std::vector<std::pair<SharedBytes, SharedBytes>>>> JournalAdapter::list(Family family, ByteView prefix) {
+Result<Seen<std::vector<std::pair<SharedBytes, SharedBytes>>>> JournalAdapter::list(
+    Family family, ByteView prefix) {
     Causality listing;
     std::vector<std::pair<SharedBytes, SharedBytes>> all;
     SharedBytes after;

@@ -25,8 +25,8 @@ struct LogFileOptions {
     std::uint64_t log_files = 4;               ///< At least 1.
 };
 /// Lines in files of `log_bytes_max / log_files` bytes each; a full one is renamed, the oldest
-/// removed. Lines reach the operating system with `flush` at the latest and are never synced. A disk
-/// that refuses a line loses that line only. Errors: Io.
+/// removed. Lines reach the operating system with `flush` at the latest and are never synced. A
+/// disk that refuses a line loses that line only. Errors: Io.
 Result<std::unique_ptr<LogSink>> make_file_sink(const LogFileOptions& options);
 
 }  // namespace perdure::node

@@ -53,7 +53,8 @@ kernel::KernelLimits kernel_limits(const Settings& settings) {
     limits.message_blob_bytes_max = settings.message_blob_bytes_max;
     limits.state_bytes_max = settings.state_bytes_max;
     limits.process_memory_bytes_max = settings.process_memory_bytes_max;
-    limits.guest_clock_resolution_us = static_cast<std::uint32_t>(settings.guest_clock_resolution_us);
+    limits.guest_clock_resolution_us =
+        static_cast<std::uint32_t>(settings.guest_clock_resolution_us);
     return limits;
 }
 
@@ -70,14 +71,17 @@ std::string phase_of(const kernel::ProcessStatus& status) {
     if (status.phase != kernel::LifePhase::Running) {
         return std::string(kernel::to_string(status.phase));
     }
-    return status.waiting == kernel::Waiting::No ? "running" : "waiting-" + std::string(kernel::to_string(status.waiting));
+    return status.waiting == kernel::Waiting::No
+               ? "running"
+               : "waiting-" + std::string(kernel::to_string(status.waiting));
 }
 
 }  // namespace
 
 /// In the order they are built; destroyed in reverse by `~Node`.
 struct Node::Parts {
-    Parts(LoadedSettings settings_in, NodeWorld world_in) : settings(std::move(settings_in)), world(std::move(world_in)) {}
+    Parts(LoadedSettings settings_in, NodeWorld world_in)
+        : settings(std::move(settings_in)), world(std::move(world_in)) {}
 
     LoadedSettings settings;
     NodeWorld world;
@@ -160,15 +164,22 @@ Result<std::unique_ptr<Node>> Node::start(LoadedSettings settings, NodeWorld wor
     std::vector<LogSink*> lines{&world.console};
     if (values.log_enabled) {
         const std::string folder = parts->home->path_of("log");
-        ASSIGN_OR_RETURN(auto lines_file, make_file_sink({folder + "/node.log", values.log_bytes_max, values.log_files}));
-        ASSIGN_OR_RETURN(auto prints_file, make_file_sink({folder + "/prints.log", values.log_bytes_max, values.log_files}));
-        parts->log_file = std::make_unique<AsyncSink>(std::move(lines_file), values.print_queue_bytes_max);
-        parts->print_file = std::make_unique<AsyncSink>(std::move(prints_file), values.print_queue_bytes_max);
+        ASSIGN_OR_RETURN(auto lines_file, make_file_sink({folder + "/node.log",
+                                                          values.log_bytes_max, values.log_files}));
+        ASSIGN_OR_RETURN(
+            auto prints_file,
+            make_file_sink({folder + "/prints.log", values.log_bytes_max, values.log_files}));
+        parts->log_file =
+            std::make_unique<AsyncSink>(std::move(lines_file), values.print_queue_bytes_max);
+        parts->print_file =
+            std::make_unique<AsyncSink>(std::move(prints_file), values.print_queue_bytes_max);
         lines.push_back(parts->log_file.get());
     }
-    parts->prints = std::make_unique<PrintHub>(
-        world.clock, PrintLimits{values.print_bytes_max, values.print_queue_bytes_max, values.print_kept_bytes_max},
-        parts->print_file.get());
+    parts->prints =
+        std::make_unique<PrintHub>(world.clock,
+                                   PrintLimits{values.print_bytes_max, values.print_queue_bytes_max,
+                                               values.print_kept_bytes_max},
+                                   parts->print_file.get());
     lines.push_back(parts->prints.get());
     parts->node_lines = std::make_unique<TeeSink>(lines);
     parts->log = std::make_unique<Log>(*parts->node_lines, values.log_level);
@@ -179,7 +190,9 @@ Result<std::unique_ptr<Node>> Node::start(LoadedSettings settings, NodeWorld wor
     storage.faults = world.faults;
     storage.fatal = [log = *parts->log, end = world.end](const std::string& why) {
         log.error("sync_failed", LogField("cause", why),
-                  LogField("cure", "the node ends at once; check the disk, then start again: it recovers from its log"));
+                  LogField("cure",
+                           "the node ends at once; check the disk, then start again: it recovers "
+                           "from its log"));
         end(kExitStatusFailedSync, why);
     };
     if (by_hand != nullptr) {
@@ -188,8 +201,8 @@ Result<std::unique_ptr<Node>> Node::start(LoadedSettings settings, NodeWorld wor
         storage.after_failed_write = by_hand->after_failed_write;
         storage.appended = by_hand->appended;
     }
-    ASSIGN_OR_RETURN(parts->storage, Storage::open(std::move(storage), *parts->home, world.files, world.clock,
-                                                     *parts->random, *parts->log));
+    ASSIGN_OR_RETURN(parts->storage, Storage::open(std::move(storage), *parts->home, world.files,
+                                                   world.clock, *parts->random, *parts->log));
     if (by_hand != nullptr && by_hand->recovered) {
         by_hand->recovered(*parts->storage);
     }
@@ -208,23 +221,26 @@ Result<void> Node::boot() {
     const Settings& values = parts.settings.values;
     NodeByHand* const by_hand = parts.world.by_hand;
     if (by_hand == nullptr) {
-        parts.own_pool = std::make_unique<BlockingPool>(static_cast<std::uint32_t>(values.blocking_threads));
+        parts.own_pool =
+            std::make_unique<BlockingPool>(static_cast<std::uint32_t>(values.blocking_threads));
     }
     parts.pool = by_hand == nullptr ? parts.own_pool.get() : &by_hand->blocking;
     parts.journal = std::make_unique<JournalAdapter>(parts.storage->log(), *parts.pool);
     ASSIGN_OR_RETURN(parts.code_store,
-                     packages::CodeStore::open(parts.world.files, parts.home->path(), [&parts](const std::string& why) {
-                         parts.world.end(kExitStatusFailedSync, why);
-                     }));
+                     packages::CodeStore::open(parts.world.files, parts.home->path(),
+                                               [&parts](const std::string& why) {
+                                                   parts.world.end(kExitStatusFailedSync, why);
+                                               }));
     RETURN_IF_ERROR(Installer::bind_installed(*parts.code_store, parts.storage->log()));
-    // Recovery has synced what it found (K-270), so no crash brings back a record whose code goes here. A log in memory has
-    // not looked at the records on disk, which may name all of it.
+    // Recovery has synced what it found (K-270), so no crash brings back a record whose code goes
+    // here. A log in memory has not looked at the records on disk, which may name all of it.
     if (values.durability != Durability::Memory) {
         Installer::remove_unused_code(*parts.code_store, *parts.log);
     }
     parts.code = std::make_unique<PackageCode>(*parts.code_store);
 
-    ASSIGN_OR_RETURN(const CacheKey key, load_cache_key(parts.world.files, parts.home->path(), *parts.random));
+    ASSIGN_OR_RETURN(const CacheKey key,
+                     load_cache_key(parts.world.files, parts.home->path(), *parts.random));
     engine::EngineSettings wasm;
     wasm.processes_max = static_cast<std::uint32_t>(values.processes_max);
     wasm.memory_bytes_max = values.process_memory_bytes_max;
@@ -238,16 +254,19 @@ Result<void> Node::boot() {
     options.workers = static_cast<std::uint32_t>(values.workers);
     options.limits = kernel_limits(values);
     parts.kernel = std::make_unique<kernel::Kernel>(
-        options, kernel::KernelParts{parts.world.clock, *parts.journal, *parts.engine, *parts.prints, *parts.pool, *parts.code,
-                                     *parts.log, parts.world.make_random});
+        options,
+        kernel::KernelParts{parts.world.clock, *parts.journal, *parts.engine, *parts.prints,
+                            *parts.pool, *parts.code, *parts.log, parts.world.make_random});
     parts.kernel_module = std::make_unique<kernel::KernelModule>(
-        *parts.kernel, [](ByteView code) { return content_hash(code); }, [&parts] { parts.world.end(0, "command Shutdown"); });
-    parts.state_module =
-        std::make_unique<modules::ProcessStateModule>(*parts.kernel, *parts.journal, values.state_bytes_max);
-    parts.timer_module = std::make_unique<modules::TimerModule>(*parts.kernel, parts.world.clock, values.timers_max);
+        *parts.kernel, [](ByteView code) { return content_hash(code); },
+        [&parts] { parts.world.end(0, "command Shutdown"); });
+    parts.state_module = std::make_unique<modules::ProcessStateModule>(
+        *parts.kernel, *parts.journal, values.state_bytes_max);
+    parts.timer_module =
+        std::make_unique<modules::TimerModule>(*parts.kernel, parts.world.clock, values.timers_max);
     parts.control_module = std::make_unique<ControlModule>(*parts.kernel);
-    parts.installer = std::make_unique<Installer>(parts.world.files, *parts.code_store, *parts.kernel, parts.storage->log(),
-                                                  *parts.log);
+    parts.installer = std::make_unique<Installer>(parts.world.files, *parts.code_store,
+                                                  *parts.kernel, parts.storage->log(), *parts.log);
     parts.kernel->add_module(*parts.kernel_module);
     parts.kernel->add_module(*parts.state_module);
     parts.kernel->add_module(*parts.timer_module);
@@ -272,16 +291,17 @@ Result<void> Node::listen() {
     transport::HttpServerOptions control;
     control.unix_path = control_socket_path(parts.home->path());
     control.thread_name = "control";
-    ASSIGN_OR_RETURN(parts.control, transport::HttpServer::open(control, parts.world.clock,
-                                                                make_control_handler(*this, ControlScope::Everything)));
+    ASSIGN_OR_RETURN(parts.control, transport::HttpServer::open(
+                                        control, parts.world.clock,
+                                        make_control_handler(*this, ControlScope::Everything)));
     const std::optional<std::uint64_t> wanted = parts.settings.values.http_port;
-    constexpr std::uint64_t kFirst = 8080; 
+    constexpr std::uint64_t kFirst = 8080;
     constexpr std::uint64_t kLast = 8999;
     for (std::uint64_t port = wanted.value_or(kFirst);; ++port) {
         transport::HttpServerOptions http;
         http.tcp_port = static_cast<std::uint16_t>(port);
-        auto opened = transport::HttpServer::open(http, parts.world.clock,
-                                                  make_control_handler(*this, ControlScope::HealthOnly));
+        auto opened = transport::HttpServer::open(
+            http, parts.world.clock, make_control_handler(*this, ControlScope::HealthOnly));
         if (opened) {
             parts.http = std::move(*opened);
             break;
@@ -316,7 +336,8 @@ Node::~Node() {
     if (parts.storage != nullptr) {
         parts.storage->stop();
     }
-    // What the gate let out last is on its way: the servers give it their bounded time. Who follows prints sees their end.
+    // What the gate let out last is on its way: the servers give it their bounded time. Who follows
+    // prints sees their end.
     parts.prints->close();
     if (parts.control != nullptr) {
         parts.control->stop();
@@ -344,7 +365,8 @@ void Node::processes(Done<std::vector<ProcessRow>> done) {
     std::vector<Ref<kernel::Process>> unread;
     parts_->kernel->table().snapshot()->for_each([&](const kernel::TableEntry& entry) {
         const kernel::Process& process = *entry.process;
-        if (process.facts.module == nullptr && process.counters.state_bytes.load() == kernel::kStateBytesUnknown) {
+        if (process.facts.module == nullptr &&
+            process.counters.state_bytes.load() == kernel::kStateBytesUnknown) {
             unread.push_back(entry.process);
         }
     });
@@ -355,41 +377,46 @@ void Node::processes(Done<std::vector<ProcessRow>> done) {
     parts_->pool->submit([this, unread = std::move(unread), done = std::move(done)] {
         Causality sizes;
         for (const Ref<kernel::Process>& process : unread) {
-            auto read = parts_->storage->log().read(Family::ProcessState, process_key(process->self->address.process).view());
+            auto read = parts_->storage->log().read(
+                Family::ProcessState, process_key(process->self->address.process).view());
             if (!read) {
-                continue;  // Whoever asks for the state itself is told; a table of all processes has other uses too.
+                continue;  // Whoever asks for the state itself is told; a table of all processes
+                           // has other uses too.
             }
             const std::optional<SharedBytes> state = std::move(*read).tell(sizes);
             std::uint64_t expected = kernel::kStateBytesUnknown;
-            process->counters.state_bytes.compare_exchange_strong(expected, state ? state->size() : 0);
+            process->counters.state_bytes.compare_exchange_strong(expected,
+                                                                  state ? state->size() : 0);
         }
         list_processes(sizes.seen(), done);
     });
 }
 
 void Node::list_processes(SequenceNumber also_seen, const Done<std::vector<ProcessRow>>& done) {
-    auto listed = parts_->kernel->processes().map([&](const std::vector<kernel::ProcessStatus>& all) {
-        const std::uint64_t durable = parts_->storage->log().durable().value;
-        std::vector<ProcessRow> rows;
-        for (const kernel::ProcessStatus& status : all) {
-            if (status.is_module) {
-                continue;
+    auto listed =
+        parts_->kernel->processes().map([&](const std::vector<kernel::ProcessStatus>& all) {
+            const std::uint64_t durable = parts_->storage->log().durable().value;
+            std::vector<ProcessRow> rows;
+            for (const kernel::ProcessStatus& status : all) {
+                if (status.is_module) {
+                    continue;
+                }
+                ProcessRow row;
+                row.process = to_string(status.id);
+                row.phase = phase_of(status);
+                row.restarts = status.starts == 0 ? 0 : status.starts - 1;
+                row.mailbox_messages = status.mailbox_messages;
+                row.mailbox_bytes = status.mailbox_bytes;
+                row.memory_bytes = status.memory_bytes;
+                row.cpu_ns = status.cpu_ns;
+                row.state_bytes =
+                    status.state_bytes == kernel::kStateBytesUnknown ? 0 : status.state_bytes;
+                row.seen = status.seen;
+                row.durable = durable;
+                rows.push_back(std::move(row));
             }
-            ProcessRow row;
-            row.process = to_string(status.id);
-            row.phase = phase_of(status);
-            row.restarts = status.starts == 0 ? 0 : status.starts - 1;
-            row.mailbox_messages = status.mailbox_messages;
-            row.mailbox_bytes = status.mailbox_bytes;
-            row.memory_bytes = status.memory_bytes;
-            row.cpu_ns = status.cpu_ns;
-            row.state_bytes = status.state_bytes == kernel::kStateBytesUnknown ? 0 : status.state_bytes;
-            row.seen = status.seen;
-            row.durable = durable;
-            rows.push_back(std::move(row));
-        }
-        return rows;
-    });
+            return rows;
+        });
     const SequenceNumber number = std::max(listed.number(), also_seen);
     Causality all;
     parts_->answer(Seen<std::vector<ProcessRow>>(std::move(listed).tell(all), number), done);
@@ -419,10 +446,12 @@ void Node::start_package(std::string directory, Done<StartedPackage> done) {
 
 void Node::remove_package(std::string package, Done<void> done) {
     parts_->pool->submit([this, package = std::move(package), done = std::move(done)] {
-        auto removed = parse_package_id(package).and_then([&](const PackageId& id) { return parts_->installer->remove(id); });
+        auto removed = parse_package_id(package).and_then(
+            [&](const PackageId& id) { return parts_->installer->remove(id); });
         if (!removed) {
             const bool tells = removed.error().code() == ErrorCode::NotFound;
-            parts_->refuse(tells ? parts_->storage->log().last() : SequenceNumber(), std::move(removed).error(), done);
+            parts_->refuse(tells ? parts_->storage->log().last() : SequenceNumber(),
+                           std::move(removed).error(), done);
             return;
         }
         parts_->answer(*removed, done);
@@ -438,8 +467,10 @@ Result<ProcessId> parse_target(std::string_view text, const std::string& own_nod
     }
     ASSIGN_OR_RETURN(Address address, parse_address(text));
     if (address.node != own_node && address.node != kOurNode) {
-        return Error(ErrorCode::Unreachable, "node " + address.node + " cannot be reached: this version has no network; "
-                                             "this node is " + own_node);
+        return Error(ErrorCode::Unreachable, "node " + address.node +
+                                                 " cannot be reached: this version has no network; "
+                                                 "this node is " +
+                                                 own_node);
     }
     return std::move(address.process);
 }
@@ -452,13 +483,15 @@ void Node::send(SendCommand command, Done<SendAnswer> done) {
         done(std::move(target).error());
         return;
     }
-    parts_->control_module->send(*target, std::move(command), [this, done = std::move(done)](Result<Seen<SendAnswer>> answer) {
-        if (!answer) {
-            parts_->refuse(parts_->table_changed(), std::move(answer).error(), done);
-            return;
-        }
-        parts_->answer(std::move(*answer), done);
-    });
+    parts_->control_module->send(*target, std::move(command),
+                                 [this, done = std::move(done)](Result<Seen<SendAnswer>> answer) {
+                                     if (!answer) {
+                                         parts_->refuse(parts_->table_changed(),
+                                                        std::move(answer).error(), done);
+                                         return;
+                                     }
+                                     parts_->answer(std::move(*answer), done);
+                                 });
 }
 
 void Node::kill(std::string process, Done<void> done) {
@@ -467,20 +500,23 @@ void Node::kill(std::string process, Done<void> done) {
         done(std::move(id).error());
         return;
     }
-    parts_->kernel->kill(*id, kernel::Worker::Revoke::Issued, [this, process, done](std::optional<SequenceNumber> number) {
-        if (!number) {
-            parts_->refuse(parts_->table_changed(), Error(ErrorCode::NotFound, "there is no process " + process), done);
-            return;
-        }
-        // What the process printed before has left when this is answered.
-        parts_->answer(*number, [this, done](Result<void> durable) {
-            if (parts_->world.after_output == nullptr) {
-                done(std::move(durable));
+    parts_->kernel->kill(
+        *id, kernel::Worker::Revoke::Issued,
+        [this, process, done](std::optional<SequenceNumber> number) {
+            if (!number) {
+                parts_->refuse(parts_->table_changed(),
+                               Error(ErrorCode::NotFound, "there is no process " + process), done);
                 return;
             }
-            parts_->world.after_output([done, durable = std::move(durable)] { done(durable); });
+            // What the process printed before has left when this is answered.
+            parts_->answer(*number, [this, done](Result<void> durable) {
+                if (parts_->world.after_output == nullptr) {
+                    done(std::move(durable));
+                    return;
+                }
+                parts_->world.after_output([done, durable = std::move(durable)] { done(durable); });
+            });
         });
-    });
 }
 
 void Node::restart(std::string process, Done<void> done) {
@@ -491,7 +527,9 @@ void Node::restart(std::string process, Done<void> done) {
     }
     parts_->kernel->restart(*id, [this, process, done](std::optional<SequenceNumber> number) {
         if (!number) {
-            parts_->refuse(parts_->table_changed(), Error(ErrorCode::NotFound, "there is no running process " + process), done);
+            parts_->refuse(parts_->table_changed(),
+                           Error(ErrorCode::NotFound, "there is no running process " + process),
+                           done);
             return;
         }
         parts_->answer(*number, done);
@@ -508,13 +546,15 @@ void Node::check_known(const std::string& process, Done<void> done) {
         done({});
         return;
     }
-    packages([this, id = std::move(*id), process, done = std::move(done)](Result<std::vector<PackageRow>> installed) {
+    packages([this, id = std::move(*id), process,
+              done = std::move(done)](Result<std::vector<PackageRow>> installed) {
         if (!installed) {
             done(std::move(installed).error());
             return;
         }
         for (const PackageRow& package : *installed) {
-            if (std::find(package.processes.begin(), package.processes.end(), process) != package.processes.end()) {
+            if (std::find(package.processes.begin(), package.processes.end(), process) !=
+                package.processes.end()) {
                 done({});
                 return;
             }
@@ -524,7 +564,9 @@ void Node::check_known(const std::string& process, Done<void> done) {
                 done(std::move(read).error());
             } else if (!*read) {
                 parts_->refuse(parts_->table_changed(),
-                               Error(ErrorCode::NotFound, "there is no process " + process + ", and no state saved for it"), done);
+                               Error(ErrorCode::NotFound, "there is no process " + process +
+                                                              ", and no state saved for it"),
+                               done);
             } else {
                 done({});
             }
@@ -543,13 +585,15 @@ void Node::export_state(std::string process, Done<std::optional<SharedBytes>> do
 }
 
 void Node::read_state(const ProcessId& id, Done<std::optional<SharedBytes>> done) {
-    parts_->journal->read(Family::ProcessState, process_key(id), [this, done = std::move(done)](Result<Seen<kernel::Journal::StoredValue>> read) {
-        if (!read) {
-            done(std::move(read).error());
-            return;
-        }
-        parts_->answer(std::move(*read), done);
-    });
+    parts_->journal->read(
+        Family::ProcessState, process_key(id),
+        [this, done = std::move(done)](Result<Seen<kernel::Journal::StoredValue>> read) {
+            if (!read) {
+                done(std::move(read).error());
+                return;
+            }
+            parts_->answer(std::move(*read), done);
+        });
 }
 
 void Node::show_state(std::string process, Done<ProcessStateInfo> done) {
@@ -569,18 +613,21 @@ void Node::show_state(std::string process, Done<ProcessStateInfo> done) {
     });
 }
 
-void Node::change_state(const std::string& process, std::optional<SharedBytes> bytes, Done<void> done) {
+void Node::change_state(const std::string& process, std::optional<SharedBytes> bytes,
+                        Done<void> done) {
     auto id = parse_process_id(process);
     if (!id) {
         done(std::move(id).error());
         return;
     }
     if (bytes && bytes->size() > parts_->settings.values.state_bytes_max) {
-        done(Error(ErrorCode::Overloaded, "state of " + std::to_string(bytes->size()) + " bytes exceeds state_bytes_max " +
-                                              std::to_string(parts_->settings.values.state_bytes_max)));
+        done(Error(ErrorCode::Overloaded,
+                   "state of " + std::to_string(bytes->size()) + " bytes exceeds state_bytes_max " +
+                       std::to_string(parts_->settings.values.state_bytes_max)));
         return;
     }
-    check_known(process, [this, id = std::move(*id), bytes = std::move(bytes), done = std::move(done)](Result<void> known) {
+    check_known(process, [this, id = std::move(*id), bytes = std::move(bytes),
+                          done = std::move(done)](Result<void> known) {
         if (!known) {
             done(std::move(known).error());
             return;
@@ -593,7 +640,8 @@ void Node::write_state(const ProcessId& id, std::optional<SharedBytes> bytes, Do
     const std::uint64_t size = bytes ? bytes->size() : 0;
     Entry entry{bytes ? EntryKind::SetState : EntryKind::ClearState, {}};
     entry.changes.push_back({Family::ProcessState, process_key(id), std::move(bytes)});
-    parts_->pool->submit([this, id, size, entry = std::move(entry), done = std::move(done)]() mutable {
+    parts_->pool->submit([this, id, size, entry = std::move(entry),
+                          done = std::move(done)]() mutable {
         EntryLog& log = parts_->storage->log();
         Appended appended;
         if (log.status().no_space) {
@@ -610,19 +658,24 @@ void Node::write_state(const ProcessId& id, std::optional<SharedBytes> bytes, Do
         }
         switch (appended.outcome) {
             case Appended::Outcome::Taken:
-                if (const auto* known = parts_->kernel->table().snapshot()->find(id, parts_->kernel->own_node())) {
+                if (const auto* known =
+                        parts_->kernel->table().snapshot()->find(id, parts_->kernel->own_node())) {
                     known->process->counters.state_bytes.store(size);
                 }
                 parts_->answer(appended.number, done);
                 return;
             case Appended::Outcome::NoSpace:
-                done(Error(ErrorCode::Overloaded, "the disk has less than reserve_bytes free; make room and try again"));
+                done(Error(ErrorCode::Overloaded,
+                           "the disk has less than reserve_bytes free; make room and try again"));
                 return;
             case Appended::Outcome::NoRoom:
             case Appended::Outcome::TooLarge:
-                done(Error(ErrorCode::Overloaded, "the journal is full (journal_bytes_max); try again"));
+                done(Error(ErrorCode::Overloaded,
+                           "the journal is full (journal_bytes_max); try again"));
                 return;
-            case Appended::Outcome::Stopped: done(Error(ErrorCode::Cancelled, "the node is ending")); return;
+            case Appended::Outcome::Stopped:
+                done(Error(ErrorCode::Cancelled, "the node is ending"));
+                return;
         }
     });
 }
@@ -642,7 +695,8 @@ Result<std::unique_ptr<LogSubscription>> Node::logs(LogQuery query, LogReceiver 
         const bool is_there = table->find(id, parts_->kernel->own_node()) != nullptr;
         // An absence that is not on disk yet is not told.
         if (!is_there && table->changed() <= parts_->storage->log().durable()) {
-            return Error(ErrorCode::NotFound, "there is no process " + query.process + ", and none printed since the node started");
+            return Error(ErrorCode::NotFound, "there is no process " + query.process +
+                                                  ", and none printed since the node started");
         }
     }
     return parts_->prints->subscribe(std::move(query), std::move(receiver));

@@ -1,10 +1,12 @@
 #pragma once
 
-/// The composition root: builds every room in the order it reads, starts them, and ends them in reverse.
+/// The composition root: builds every room in the order it reads, starts them, and ends them in
+/// reverse.
 ///
-/// Start: home and its lock → storage (recovery, committer, gate) → blocking pool → code store → engine → kernel with its
-/// modules → boot → ticker and workers → control socket and HTTP port answer. Both are bound before the engine, so that a port
-/// in use ends the start before any process ran. Nothing leaves before recovery is synced (K-270).
+/// Start: home and its lock → storage (recovery, committer, gate) → blocking pool → code store →
+/// engine → kernel with its modules → boot → ticker and workers → control socket and HTTP port
+/// answer. Both are bound before the engine, so that a port in use ends the start before any
+/// process ran. Nothing leaves before recovery is synced (K-270).
 
 #include <atomic>
 #include <functional>
@@ -29,13 +31,14 @@ class Kernel;
 
 namespace perdure::node {
 
-/// How a suite drives a node on its own thread: the node starts no thread, binds no socket, and moves only when it is
-/// stepped (K-262). Everything outlives the node.
+/// How a suite drives a node on its own thread: the node starts no thread, binds no socket, and
+/// moves only when it is stepped (K-262). Everything outlives the node.
 struct NodeByHand {
     Executor& blocking;                   ///< Instead of the blocking pool.
     std::function<void()> stop_blocking;  ///< Runs what waits there; nothing more is taken.
     std::function<void()> step;           ///< Moves the kernel on while a command waits for it.
-    std::function<void(Storage&)> recovered;  ///< Looks at what recovery found, before the kernel boots.
+    std::function<void(Storage&)>
+        recovered;  ///< Looks at what recovery found, before the kernel boots.
     /// As in StorageOptions.
     RocksTuning tuning;
     std::function<bool(const Error&)> after_failed_write;
@@ -50,19 +53,21 @@ struct NodeWorld {
     LogSink& console;
     /// Left empty except by suites that show that they find a loss.
     LogFaultsForTest faults;
-    /// Called once when the node has to end: by command or signal with 0, after a failed sync with 74.
+    /// Called once when the node has to end: by command or signal with 0, after a failed sync
+    /// with 74.
     std::function<void(int status, const std::string& why)> end;
     /// One generator for each part that draws (K-261).
     std::function<std::unique_ptr<Random>()> make_random;
-    /// Calls `done` once what has been shown so far has been written to the terminal; nothing: there is no terminal.
+    /// Calls `done` once what has been shown so far has been written to the terminal; nothing:
+    /// there is no terminal.
     std::function<void(std::function<void()> done)> after_output = nullptr;
     NodeByHand* by_hand = nullptr;
 };
 
 class Node final : public NodeApi {
 public:
-    /// Errors: those of Home::open and Storage::open, and of the engine (see `exit_status_of_start`); Unreachable: the HTTP
-    /// port is in use.
+    /// Errors: those of Home::open and Storage::open, and of the engine (see
+    /// `exit_status_of_start`); Unreachable: the HTTP port is in use.
     static Result<std::unique_ptr<Node>> start(LoadedSettings settings, NodeWorld world);
     /// Ends in order (K-170): at most 5 s.
     ~Node() override;
@@ -73,7 +78,8 @@ public:
     // Only by hand.
     kernel::Kernel& kernel();
     Storage& storage();
-    /// The next to happen is the destructor: as a crash that the disk survives, nothing more is written or let out.
+    /// The next to happen is the destructor: as a crash that the disk survives, nothing more is
+    /// written or let out.
     void crash_for_test();
 
     // NodeApi
@@ -100,10 +106,12 @@ private:
 
     void list_processes(SequenceNumber also_seen, const Done<std::vector<ProcessRow>>& done);
     void write_state(const ProcessId& id, std::optional<SharedBytes> bytes, Done<void> done);
-    void change_state(const std::string& process, std::optional<SharedBytes> bytes, Done<void> done);
+    void change_state(const std::string& process, std::optional<SharedBytes> bytes,
+                      Done<void> done);
     Result<void> listen();
     Result<void> boot();
-    /// Of a process that runs, belongs to an installed package or has saved state; else the answer is NotFound.
+    /// Of a process that runs, belongs to an installed package or has saved state; else the answer
+    /// is NotFound.
     void check_known(const std::string& process, Done<void> done);
     /// The saved state, whether or not anybody knows the process.
     void read_state(const ProcessId& id, Done<std::optional<SharedBytes>> done);

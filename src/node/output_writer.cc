@@ -46,7 +46,8 @@ void OutputWriter::write_line(std::string line) {
             return;
         }
         if (dropped_ != 0) {
-            std::string note = std::to_string(std::exchange(dropped_, 0)) + " lines were dropped: nobody read them in time\n";
+            std::string note = std::to_string(std::exchange(dropped_, 0)) +
+                               " lines were dropped: nobody read them in time\n";
             waiting_bytes_ += note.size();
             ++queued_;
             queue_.push_back(std::move(note));
@@ -62,7 +63,8 @@ void OutputWriter::when_written(std::function<void()> done) {
     {
         const std::lock_guard lock(mutex_);
         if (written_ != queued_ && !stopping_) {
-            waiters_.push_back({queued_, std::chrono::steady_clock::now() + kPatience, std::move(done)});
+            waiters_.push_back(
+                {queued_, std::chrono::steady_clock::now() + kPatience, std::move(done)});
             return;
         }
     }
@@ -98,7 +100,8 @@ bool OutputWriter::write_all(const std::string& text) {
             }
             continue;
         }
-        // A pipe that is ready takes this much at once; more of it would wait for a reader and could not be stopped.
+        // A pipe that is ready takes this much at once; more of it would wait for a reader and
+        // could not be stopped.
         const std::size_t size = std::min<std::size_t>(text.size() - written, PIPE_BUF);
         const ssize_t count = ::write(descriptor_, text.data() + written, size);
         if (count < 0 && errno != EINTR && errno != EAGAIN) {

@@ -11,10 +11,11 @@
 
 namespace perdure::node {
 
-/// Writes lines to a file descriptor on a thread of its own, so that a slow terminal or a full pipe holds up nobody.
+/// Writes lines to a file descriptor on a thread of its own, so that a slow terminal or a full pipe
+/// holds up nobody.
 ///
-/// At most `bytes_max` wait; what does not fit is dropped, and a later line says how many were (K-230). A reader that has
-/// gone is no error: its lines go nowhere.
+/// At most `bytes_max` wait; what does not fit is dropped, and a later line says how many were
+/// (K-230). A reader that has gone is no error: its lines go nowhere.
 class OutputWriter {
 public:
     OutputWriter(int descriptor, std::size_t bytes_max);
@@ -24,8 +25,9 @@ public:
     /// Thread: any; never blocks.
     void write_line(std::string line);
 
-    /// Calls `done` once all lines so far are written or dropped; after a second without all of them all the same, so
-    /// that a blocked terminal holds up nobody. Thread: any; `done` on the writer's thread or before this returns.
+    /// Calls `done` once all lines so far are written or dropped; after a second without all of
+    /// them all the same, so that a blocked terminal holds up nobody. Thread: any; `done` on the
+    /// writer's thread or before this returns.
     void when_written(std::function<void()> done);
 
 private:

@@ -79,12 +79,15 @@ void PrintHub::print(kernel::Print print, SequenceNumber seen) {
         LogLine missing = line;
         missing.verbosity = 0;
         missing.source = "kernel:distro:sys";
-        missing.text = std::to_string(std::exchange(output_.dropped, 0)) + " prints were dropped (print_queue_bytes_max)";
-        output_.channel->send(Seen<LogLine>(std::move(missing), seen), bytes,
-                              [shown = shown_](LogLine shown_line) { show(*shown, std::move(shown_line)); });
+        missing.text = std::to_string(std::exchange(output_.dropped, 0)) +
+                       " prints were dropped (print_queue_bytes_max)";
+        output_.channel->send(
+            Seen<LogLine>(std::move(missing), seen), bytes,
+            [shown = shown_](LogLine shown_line) { show(*shown, std::move(shown_line)); });
     }
-    output_.channel->send(Seen<LogLine>(std::move(line), seen), bytes,
-                          [shown = shown_](LogLine shown_line) { show(*shown, std::move(shown_line)); });
+    output_.channel->send(
+        Seen<LogLine>(std::move(line), seen), bytes,
+        [shown = shown_](LogLine shown_line) { show(*shown, std::move(shown_line)); });
 }
 
 void PrintHub::write(LogLevel level, std::string_view text) {
@@ -104,9 +107,10 @@ void PrintHub::show(Shown& shown, LogLine line) {
             shown.sources.insert(line.source);
         }
         if (shown.print_file != nullptr) {
-            shown.print_file->write(LogLevel::Info, format_event("print", {LogField("source", line.source),
-                                                                           LogField("level", int{line.verbosity}),
-                                                                           LogField("text", line.text)}));
+            shown.print_file->write(LogLevel::Info,
+                                    format_event("print", {LogField("source", line.source),
+                                                           LogField("level", int{line.verbosity}),
+                                                           LogField("text", line.text)}));
         }
     }
     for (Subscription* follower : shown.followers) {
@@ -128,7 +132,8 @@ bool PrintHub::has_printed(const std::string& source) const {
 }
 
 Result<std::unique_ptr<LogSubscription>> PrintHub::subscribe(LogQuery query, LogReceiver receiver) {
-    auto subscription = std::make_unique<Subscription>(shown_, std::move(query), std::move(receiver));
+    auto subscription =
+        std::make_unique<Subscription>(shown_, std::move(query), std::move(receiver));
     const std::unique_lock lock(shown_->mutex);
     std::vector<const LogLine*> wanted;
     for (auto line = shown_->kept.rbegin(); line != shown_->kept.rend(); ++line) {

@@ -1,10 +1,11 @@
 #pragma once
 
-/// Where prints and the node's own lines meet: through the gate, into memory for `perdure logs`, to whoever follows.
+/// Where prints and the node's own lines meet: through the gate, into memory for `perdure logs`, to
+/// whoever follows.
 ///
-/// Promises: a print leaves only when everything its process had seen is on disk (K-267); prints keep their order; nobody
-/// who prints ever waits (K-230). What does not fit into `queue_bytes_max` while the gate is shut is dropped, and the next
-/// print says how many were.
+/// Promises: a print leaves only when everything its process had seen is on disk (K-267); prints
+/// keep their order; nobody who prints ever waits (K-230). What does not fit into `queue_bytes_max`
+/// while the gate is shut is dropped, and the next print says how many were.
 
 #include <cstdint>
 #include <deque>
@@ -31,7 +32,8 @@ struct PrintLimits {
 
 class PrintHub final : public kernel::Terminal, public LogSink {
 public:
-    /// `gate` may be given later, before the first print: the node's own lines do not need it (K-254).
+    /// `gate` may be given later, before the first print: the node's own lines do not need it
+    /// (K-254).
     PrintHub(const Clock& clock, PrintLimits limits, LogSink* print_file);
     ~PrintHub() override;
 

@@ -54,8 +54,8 @@ int status_of(const Error& error) {
     return exit_status_of_start(error);
 }
 
-/// The directories above `path` that are missing, mode 0700 (M-DSK-6). What stands in the way is found by whoever opens
-/// the home.
+/// The directories above `path` that are missing, mode 0700 (M-DSK-6). What stands in the way is
+/// found by whoever opens the home.
 void make_parents(Files& files, const std::string& path) {
     const std::string parent = parent_of(path);
     if (parent == path || files.info(parent)) {
@@ -71,12 +71,15 @@ std::string ready_line(const Node& node, const Settings& settings) {
     return "ready http=127.0.0.1:" + std::to_string(node.http_port()) + " home=" + settings.home;
 }
 
-/// Installs the packages named on the command line. Errors: the first one that could not be installed.
+/// Installs the packages named on the command line. Errors: the first one that could not be
+/// installed.
 Result<void> install_packages(Node& node, const std::vector<std::string>& directories) {
     for (const std::string& directory : directories) {
         std::promise<Result<StartedPackage>> promise;
         auto answer = promise.get_future();
-        node.start_package(directory, [&promise](Result<StartedPackage> started) { promise.set_value(std::move(started)); });
+        node.start_package(directory, [&promise](Result<StartedPackage> started) {
+            promise.set_value(std::move(started));
+        });
         RETURN_IF_ERROR(answer.get().with_context(directory));
     }
     return {};
@@ -90,27 +93,37 @@ int run_in_foreground(const RunOptions& options) {
 
     const SystemClock clock;
     const std::unique_ptr<Files> files = make_posix_files();
-    const auto console = std::make_unique<AsyncSink>(make_stderr_sink(options.error_colours), kOutputBytesMax);
+    const auto console =
+        std::make_unique<AsyncSink>(make_stderr_sink(options.error_colours), kOutputBytesMax);
     OutputWriter output(STDOUT_FILENO, kOutputBytesMax);
     const TestHooks hooks = read_test_hooks();
     std::atomic<bool> slow{false};
     const std::unique_ptr<Files> hooked_files = with_test_hooks(*files, hooks, slow);
     if (hooks.any()) {
-        console->write(LogLevel::Warn, "test_hooks_set cure=\"unset the variables PERDURE_TEST_…: this node may lose data\"");
+        console->write(
+            LogLevel::Warn,
+            "test_hooks_set cure=\"unset the variables PERDURE_TEST_…: this node may lose data\"");
     }
     make_parents(*files, options.settings.values.home);
     Files& disk = hooks.any() ? *hooked_files : *files;
-    NodeWorld world{clock, disk, *console, hooks.faults, [](int status, const std::string& why) {
-                        if (status != 0) {
-                            // What is on disk is unknown: nothing more may happen (K-247), not even an end of log lines.
-                            print_error(Error(ErrorCode::Io, why + "; the node ends at once; check the disk, then start "
-                                                                   "again: it recovers from its log"));
-                            _exit(status);
-                        }
-                        kill(getpid(), SIGTERM);
-                    },
-                    [] { return std::make_unique<SystemRandom>(); },
-                    [&output](std::function<void()> done) { output.when_written(std::move(done)); }};
+    NodeWorld world{
+        clock,
+        disk,
+        *console,
+        hooks.faults,
+        [](int status, const std::string& why) {
+            if (status != 0) {
+                // What is on disk is unknown: nothing more may happen (K-247), not even an end of
+                // log lines.
+                print_error(Error(ErrorCode::Io,
+                                  why + "; the node ends at once; check the disk, then start "
+                                        "again: it recovers from its log"));
+                _exit(status);
+            }
+            kill(getpid(), SIGTERM);
+        },
+        [] { return std::make_unique<SystemRandom>(); },
+        [&output](std::function<void()> done) { output.when_written(std::move(done)); }};
     auto started = Node::start(options.settings, world);
     if (!started) {
         print_error(started.error());
@@ -153,13 +166,15 @@ int run_detached(const RunOptions& options) {
         print_error(Error(ErrorCode::InvalidInput, home + ": not a directory"));
         return static_cast<int>(ExitStatus::Failure);
     }
-    // A name of its own until the home is this node's: another one may be running, and writing to its console.log.
+    // A name of its own until the home is this node's: another one may be running, and writing to
+    // its console.log.
     const std::string console = home + "/console.log";
     const std::string output = console + "." + std::to_string(getpid());
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, output.c_str(),
+                                     O_WRONLY | O_CREAT | O_TRUNC, 0600);
     posix_spawn_file_actions_adddup2(&actions, STDOUT_FILENO, STDERR_FILENO);
     posix_spawnattr_t attributes;
     posix_spawnattr_init(&attributes);
@@ -170,12 +185,14 @@ int run_detached(const RunOptions& options) {
     }
     arguments.push_back(nullptr);
     pid_t child = 0;
-    const int failed = posix_spawn(&child, options.program.c_str(), &actions, &attributes, arguments.data(), environ);
+    const int failed = posix_spawn(&child, options.program.c_str(), &actions, &attributes,
+                                   arguments.data(), environ);
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (failed != 0) {
         static_cast<void>(files->remove(output));
-        print_error(Error(ErrorCode::Io, "the node could not be started: " + std::string(strerror(failed))));
+        print_error(Error(ErrorCode::Io,
+                          "the node could not be started: " + std::string(strerror(failed))));
         return static_cast<int>(ExitStatus::Failure);
     }
     const auto deadline = std::chrono::steady_clock::now() + kDetachTimeout;

@@ -160,7 +160,8 @@ bool take(const SettingEntry& entry, std::string_view text, Settings& settings) 
                           [&](const DurabilityField& field) {
                               const auto index = index_of(kDurabilities, text);
                               if (index) {
-                                  // The analyzer does not count the words. NOLINTNEXTLINE(*EnumCastOutOfRange)
+                                  // The analyzer does not count the words.
+                                  // NOLINTNEXTLINE(*EnumCastOutOfRange)
                                   settings.*field.field = static_cast<Durability>(*index);
                               }
                               return index.has_value();

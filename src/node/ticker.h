@@ -8,7 +8,8 @@
 
 namespace perdure::node {
 
-/// Calls a function about every millisecond on a thread of its own: the engine's epoch for pre-emption (K-260).
+/// Calls a function about every millisecond on a thread of its own: the engine's epoch for
+/// pre-emption (K-260).
 class Ticker {
 public:
     explicit Ticker(std::function<void()> tick, Nanoseconds period = std::chrono::milliseconds(1));

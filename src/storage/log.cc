@@ -280,9 +280,14 @@ void EntryLog::forget(std::uint64_t ticket) {
 
 LogStatus EntryLog::status() const {
     auto inside = inside_->lock();
-    return {
-        last(),           written(),      durable(),     inside->pending_bytes, inside->pending_count,
-        inside->no_space, inside->failed, inside->closed};
+    return {last(),
+            written(),
+            durable(),
+            inside->pending_bytes,
+            inside->pending_count,
+            inside->no_space,
+            inside->failed,
+            inside->closed};
 }
 
 void EntryLog::close() {

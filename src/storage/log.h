@@ -72,8 +72,8 @@ struct LogFaultsForTest {
     bool order_broken = false;
 };
 
-/// Told of every entry in number order, under the log's lock: how suites know what a store may hold. Large values are the
-/// encoded references that the uses name.
+/// Told of every entry in number order, under the log's lock: how suites know what a store may
+/// hold. Large values are the encoded references that the uses name.
 using AppendedForTest =
     std::function<void(SequenceNumber, const Entry&, const std::vector<LargeUse>&)>;
 

@@ -117,8 +117,8 @@ Result<std::unique_ptr<Storage>> Storage::open(StorageOptions options, Home& hom
         recovery.after_failed_write = after_failed_write;
         recovery.failed_sync = failed_sync;
         recovery.fresh_log_id = random.next_u64();
-        ASSIGN_OR_RETURN(RecoveredStore recovered, recover_store(recovery, *parts->large,
-                                                                 files, clock, parts->logger));
+        ASSIGN_OR_RETURN(RecoveredStore recovered,
+                         recover_store(recovery, *parts->large, files, clock, parts->logger));
         mark = recovered.mark;
         large = std::move(recovered.large);
         parts->store = std::move(recovered.store);
@@ -126,11 +126,10 @@ Result<std::unique_ptr<Storage>> Storage::open(StorageOptions options, Home& hom
         parts->recovered = {recovered.recovered, recovered.orderly, recovered.cut};
         parts->gate.open(mark.last);
     }
-    parts->log =
-        std::make_unique<EntryLog>(EntryLog::Start{mark.last, mark.ceiling, raw->options.durability,
-                                                   raw->options.limits, raw->options.faults,
-                                                   raw->options.appended},
-                                   *parts->store, *parts->large);
+    parts->log = std::make_unique<EntryLog>(
+        EntryLog::Start{mark.last, mark.ceiling, raw->options.durability, raw->options.limits,
+                        raw->options.faults, raw->options.appended},
+        *parts->store, *parts->large);
     parts->committer = std::make_unique<Committer>(
         Committer::Parts{*parts->log, *parts->store, parts->gate, *parts->large, files,
                          parts->logger, memory ? std::string() : db_path, raw->options.fatal,

@@ -59,8 +59,9 @@ std::vector<RecordedTerminal::Line> RecordedTerminal::lines() const {
 bool RecordedTerminal::wait_for(std::string_view part) const {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, std::chrono::minutes(1), [&] {
-        return std::any_of(lines_.begin(), lines_.end(),
-                           [&](const Line& line) { return line.print.text.find(part) != std::string::npos; });
+        return std::any_of(lines_.begin(), lines_.end(), [&](const Line& line) {
+            return line.print.text.find(part) != std::string::npos;
+        });
     });
 }
 
@@ -133,13 +134,15 @@ void KernelWorld::build() {
     if (options_.threads == kernel::Kernel::Threads::Real) {
         system_clock_ = std::make_unique<SystemClock>();
     }
-    const Clock& clock = system_clock_ ? static_cast<const Clock&>(*system_clock_) : *watched_clock_;
+    const Clock& clock =
+        system_clock_ ? static_cast<const Clock&>(*system_clock_) : *watched_clock_;
     kernel_ = std::make_unique<kernel::Kernel>(
         kernel::KernelOptions{kNode, options_.workers, options_.limits},
         kernel::KernelParts{clock, journal_, *engine_, terminal_, executor_, *code_, log,
                             [this] { return std::make_unique<SeededRandom>(next_seed_++); }});
     kernel_module_ = std::make_unique<kernel::KernelModule>(
-        *kernel_, [](ByteView bytes) { return content_hash(bytes); }, [this] { shut_down_asked_ = true; });
+        *kernel_, [](ByteView bytes) { return content_hash(bytes); },
+        [this] { shut_down_asked_ = true; });
     kernel_->add_module(*kernel_module_);
     for (kernel::RuntimeModule* module : options_.modules) {
         kernel_->add_module(*module);
@@ -204,7 +207,8 @@ void KernelWorld::restore_code() {
     code_->lost.clear();
 }
 
-Result<void> KernelWorld::initialise_component(std::string_view id, const std::string& wasm, Guest guest) {
+Result<void> KernelWorld::initialise_component(std::string_view id, const std::string& wasm,
+                                               Guest guest) {
     const std::string handle = "/test:os/pkg/component" + std::to_string(next_script_++) + ".wasm";
     RETURN_IF_ERROR(engine_->load(bytes_of(wasm), content_hash(bytes_of(wasm))));
     enter(id, handle, wasm, std::move(guest));
@@ -217,7 +221,8 @@ void KernelWorld::start_component(std::string_view id, const std::string& wasm, 
     run(id);
 }
 
-void KernelWorld::enter(std::string_view id, const std::string& handle, const std::string& wasm, Guest guest) {
+void KernelWorld::enter(std::string_view id, const std::string& handle, const std::string& wasm,
+                        Guest guest) {
     code_->files[handle] = wasm;
     auto code = engine_->load(bytes_of(wasm), content_hash(bytes_of(wasm)));
     CHECK(code.has_value(), code.error().message());
@@ -241,8 +246,9 @@ void KernelWorld::run(std::string_view id) {
 }
 
 void KernelWorld::grant_messaging(std::string_view holder, std::string_view target) {
-    const auto granted = kernel_->grant(parse_process_id(holder).value(),
-                                        {{messaging_of(full_address(target)), GrantCause::Command, {}, {}, {}}});
+    const auto granted =
+        kernel_->grant(parse_process_id(holder).value(),
+                       {{messaging_of(full_address(target)), GrantCause::Command, {}, {}, {}}});
     CHECK(granted.has_value(), "there is no process", holder);
 }
 
@@ -267,7 +273,8 @@ bool KernelWorld::kill(std::string_view id) {
         settle();
     }
     std::unique_lock lock(mutex);
-    CHECK(done.wait_for(lock, std::chrono::minutes(1), [&] { return called; }), "kill was not answered");
+    CHECK(done.wait_for(lock, std::chrono::minutes(1), [&] { return called; }),
+          "kill was not answered");
     return number.has_value();
 }
 
@@ -337,7 +344,9 @@ void KernelWorld::compute(Nanoseconds by) {
             engine_->tick();
             // Not for ever: a tick that comes between two slices is seen by nobody.
             constexpr int kYieldsMax = 1000;
-            for (int yields = 0; yields < kYieldsMax && !over.load() && watched_clock_->looks() == looks; ++yields) {
+            for (int yields = 0;
+                 yields < kYieldsMax && !over.load() && watched_clock_->looks() == looks;
+                 ++yields) {
                 std::this_thread::yield();
             }
         }
@@ -351,7 +360,8 @@ void KernelWorld::compute(Nanoseconds by) {
 }
 
 void KernelWorld::let_looks_take(Nanoseconds each) {
-    CHECK(options_.threads == kernel::Kernel::Threads::Stepped, "let_looks_take() is for stepped worlds");
+    CHECK(options_.threads == kernel::Kernel::Threads::Stepped,
+          "let_looks_take() is for stepped worlds");
     watched_clock_->at_look = each == Nanoseconds(0) ? std::function<void()>() : [this, each] {
         constexpr Nanoseconds kTick = std::chrono::milliseconds(1);
         const auto ticks = [&] { return clock_.monotonic_now().time_since_epoch() / kTick; };
@@ -379,8 +389,9 @@ std::vector<std::string> KernelWorld::prints_of(std::string_view id, std::uint8_
     std::vector<std::string> texts;
     for (const RecordedTerminal::Line& line : terminal_.lines()) {
         if (line.print.source == source && line.print.level <= level) {
-            texts.push_back(line.print.text.starts_with(prefix) ? line.print.text.substr(prefix.size())
-                                                                : line.print.text);
+            texts.push_back(line.print.text.starts_with(prefix)
+                                ? line.print.text.substr(prefix.size())
+                                : line.print.text);
         }
     }
     return texts;

@@ -1,7 +1,8 @@
 #pragma once
 
-/// A whole kernel inside a test: scripted guests on the mock engine, a journal in memory, recorded prints. Either stepped
-/// on the test's own thread with a clock that moves only on request, or on real threads.
+/// A whole kernel inside a test: scripted guests on the mock engine, a journal in memory, recorded
+/// prints. Either stepped on the test's own thread with a clock that moves only on request, or on
+/// real threads.
 ///
 /// ```cpp
 /// KernelWorld world({.workers = 4});
@@ -10,7 +11,8 @@
 /// EXPECT_THAT(world.prints(), Contains("test:os: hello"));
 /// ```
 ///
-/// Scripts need `perdure_engine_mock`; with `perdure_engine` instead the guests are real components, see `start_component`.
+/// Scripts need `perdure_engine_mock`; with `perdure_engine` instead the guests are real
+/// components, see `start_component`.
 
 #include <condition_variable>
 #include <deque>
@@ -60,8 +62,8 @@ public:
     /// Waits, at most a minute, until some line contains `part`; false if none came.
     bool wait_for(std::string_view part) const;
 
-    /// Called with each print, on the thread that prints: a guest that prints can be given virtual time for what it does.
-    /// Set before anything runs.
+    /// Called with each print, on the thread that prints: a guest that prints can be given virtual
+    /// time for what it does. Set before anything runs.
     std::function<void(const kernel::Print&)> at_print;
 
 private:
@@ -78,10 +80,13 @@ public:
         kernel::KernelLimits limits;
         std::uint64_t seed = 1;
         std::uint32_t processes_max = 10'000;
-        std::vector<kernel::RuntimeModule*> modules = {};  ///< Beside the kernel's own; outlive the world.
+        std::vector<kernel::RuntimeModule*> modules =
+            {};  ///< Beside the kernel's own; outlive the world.
         /// More of them, for those that need the kernel: made anew at each boot.
-        std::function<std::vector<std::unique_ptr<kernel::RuntimeModule>>(KernelWorld&)> make_modules = {};
-        std::optional<engine::CodeCache> cache = {};  ///< Where compiled components are kept between worlds.
+        std::function<std::vector<std::unique_ptr<kernel::RuntimeModule>>(KernelWorld&)>
+            make_modules = {};
+        std::optional<engine::CodeCache> cache =
+            {};  ///< Where compiled components are kept between worlds.
     };
     KernelWorld() : KernelWorld(Options{}) {}
     explicit KernelWorld(Options options);
@@ -97,11 +102,15 @@ public:
         std::uint32_t standard = KWE_STANDARD_HYPERWARE_1_0;
     };
 
-    /// Registers `script` under a name of its own, initialises process `id` with it and runs it. CHECKs success.
-    void start(std::string_view id, engine::mock::ScriptFunction script) { start(id, std::move(script), Guest{}); }
+    /// Registers `script` under a name of its own, initialises process `id` with it and runs it.
+    /// CHECKs success.
+    void start(std::string_view id, engine::mock::ScriptFunction script) {
+        start(id, std::move(script), Guest{});
+    }
     void start(std::string_view id, engine::mock::ScriptFunction script, Guest guest);
     void initialise(std::string_view id, engine::mock::ScriptFunction script, Guest guest);
-    /// The same with the bytes of a component. Errors of `initialise_component`: as the engine's `load` has them.
+    /// The same with the bytes of a component. Errors of `initialise_component`: as the engine's
+    /// `load` has them.
     void start_component(std::string_view id, const std::string& wasm, Guest guest);
     Result<void> initialise_component(std::string_view id, const std::string& wasm, Guest guest);
     void run(std::string_view id);
@@ -117,17 +126,18 @@ public:
     void step(int rounds);
     /// Stepped only: moves the clock on, deadline by deadline, settling at each.
     void advance(Nanoseconds by);
-    /// Stepped only: the same for guests that compute and may never come to rest. The clock goes on by a millisecond each
-    /// time the kernel has looked at it, with a tick for the guest that runs.
+    /// Stepped only: the same for guests that compute and may never come to rest. The clock goes on
+    /// by a millisecond each time the kernel has looked at it, with a tick for the guest that runs.
     void compute(Nanoseconds by);
-    /// Stepped only: from now on the clock goes on by this much before each look at it, the kernel's or a guest's, with a
-    /// tick at every whole millisecond. All of it on the test's thread, so the same looks see the same ticks. Zero: it
-    /// stands still again.
+    /// Stepped only: from now on the clock goes on by this much before each look at it, the
+    /// kernel's or a guest's, with a tick at every whole millisecond. All of it on the test's
+    /// thread, so the same looks see the same ticks. Zero: it stands still again.
     void let_looks_take(Nanoseconds each);
     /// Ticks that running guests see, one each millisecond of virtual time.
     void tick() { engine_->tick(); }
 
-    /// Ends the kernel (gracefully) and boots a new one on the same journal. Scripts stay registered.
+    /// Ends the kernel (gracefully) and boots a new one on the same journal. Scripts stay
+    /// registered.
     void reboot();
     /// As a hard kill of the node: nothing is told or appended, what was not durable is gone.
     void crash_and_boot();
@@ -160,7 +170,8 @@ private:
     class Lines;
     class WatchedClock;
 
-    void enter(std::string_view id, const std::string& handle, const std::string& wasm, Guest guest);
+    void enter(std::string_view id, const std::string& handle, const std::string& wasm,
+               Guest guest);
     void build();
     void tear_down();
     bool step_once();
@@ -172,7 +183,8 @@ private:
     RecordedTerminal terminal_;
     std::unique_ptr<Lines> log_;
     std::unique_ptr<Code> code_;
-    std::vector<std::shared_ptr<void>> scripts_;  ///< Of a type that only programs with the mock engine have.
+    std::vector<std::shared_ptr<void>>
+        scripts_;  ///< Of a type that only programs with the mock engine have.
     std::unique_ptr<WatchedClock> watched_clock_;
     std::unique_ptr<Clock> system_clock_;
     std::unique_ptr<engine::WasmEngine> engine_;

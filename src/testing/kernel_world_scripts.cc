@@ -1,4 +1,5 @@
-/// What a `KernelWorld` does with scripts. In a file of its own, because only the mock engine has scripts.
+/// What a `KernelWorld` does with scripts. In a file of its own, because only the mock engine has
+/// scripts.
 
 #include <utility>
 
@@ -6,9 +7,11 @@
 
 namespace perdure::testing {
 
-void KernelWorld::initialise(std::string_view id, engine::mock::ScriptFunction script, Guest guest) {
+void KernelWorld::initialise(std::string_view id, engine::mock::ScriptFunction script,
+                             Guest guest) {
     const std::string name = "script" + std::to_string(next_script_++);
-    scripts_.push_back(std::make_shared<engine::mock::ScriptScope>(name, std::move(script), guest.standard));
+    scripts_.push_back(
+        std::make_shared<engine::mock::ScriptScope>(name, std::move(script), guest.standard));
     enter(id, "/test:os/pkg/" + name + ".wasm", "mock:" + name, std::move(guest));
 }
 
@@ -19,7 +22,8 @@ void KernelWorld::start(std::string_view id, engine::mock::ScriptFunction script
 
 engine::mock::Address KernelWorld::address(std::string_view id) {
     const Address address = full_address(id);
-    return {address.node, address.process.process, address.process.package, address.process.publisher};
+    return {address.node, address.process.process, address.process.package,
+            address.process.publisher};
 }
 
 }  // namespace perdure::testing

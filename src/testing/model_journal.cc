@@ -111,7 +111,8 @@ std::optional<SequenceNumber> ModelJournal::append(kernel::AppenderId appender, 
     return number;
 }
 
-void ModelJournal::when_room(kernel::AppenderId appender, std::size_t bytes, std::function<void()> again) {
+void ModelJournal::when_room(kernel::AppenderId appender, std::size_t bytes,
+                             std::function<void()> again) {
     {
         auto inside = inside_.lock();
         if (!has_room(*inside, appender, bytes)) {
@@ -142,10 +143,12 @@ void ModelJournal::append_large(kernel::AppenderId appender, Entry entry, Append
     });
 }
 
-std::optional<Seen<kernel::Journal::StoredValue>> ModelJournal::read_pending(Family family, const SharedBytes& key) {
+std::optional<Seen<kernel::Journal::StoredValue>> ModelJournal::read_pending(
+    Family family, const SharedBytes& key) {
     auto inside = inside_.lock();
     const auto found = inside->now.find({family, std::string(key.text())});
-    if (found == inside->now.end() || found->second.number <= inside->durable || !inside->failure.empty()) {
+    if (found == inside->now.end() || found->second.number <= inside->durable ||
+        !inside->failure.empty()) {
         return std::nullopt;
     }
     return Seen<StoredValue>(found->second.value, found->second.number);
@@ -173,11 +176,13 @@ void ModelJournal::read(Family family, SharedBytes key, ReadDone done) {
     });
 }
 
-Result<Seen<std::vector<std::pair<SharedBytes, SharedBytes>>>> ModelJournal::list(Family family, ByteView prefix) {
+Result<Seen<std::vector<std::pair<SharedBytes, SharedBytes>>>> ModelJournal::list(Family family,
+                                                                                  ByteView prefix) {
     auto inside = inside_.lock();
     std::vector<std::pair<SharedBytes, SharedBytes>> found;
     for (const auto& [key, stored] : inside->now) {
-        if (key.first == family && stored.value && std::string_view(key.second).starts_with(text_of(prefix))) {
+        if (key.first == family && stored.value &&
+            std::string_view(key.second).starts_with(text_of(prefix))) {
             found.emplace_back(SharedBytes(std::string_view(key.second)), *stored.value);
         }
     }

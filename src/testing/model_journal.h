@@ -1,6 +1,7 @@
 #pragma once
 
-/// The kernel's journal in memory: what is durable moves when a test says so, room and failures are set by hand.
+/// The kernel's journal in memory: what is durable moves when a test says so, room and failures are
+/// set by hand.
 
 #include <cstdint>
 #include <functional>
@@ -32,7 +33,8 @@ public:
     void take_space_away() { inside_.lock()->no_space = true; }
     /// As a log whose sync has failed: it takes nothing any more, and nothing becomes durable.
     void fail_log() { inside_.lock()->failed = true; }
-    /// Bounds of what is appended and not yet on disk: of one appender, and of all (K-268). The kernel's is always taken.
+    /// Bounds of what is appended and not yet on disk: of one appender, and of all (K-268). The
+    /// kernel's is always taken.
     void set_bounds(std::size_t process_bytes_max, std::size_t bytes_max);
     /// Reads and large appends fail with this text; empty: they work.
     void fail_store(std::string why) { inside_.lock()->failure = std::move(why); }
@@ -45,13 +47,15 @@ public:
 
     // kernel::Journal
     std::optional<SequenceNumber> append(kernel::AppenderId appender, Entry& entry) override;
-    void when_room(kernel::AppenderId appender, std::size_t bytes, std::function<void()> again) override;
+    void when_room(kernel::AppenderId appender, std::size_t bytes,
+                   std::function<void()> again) override;
     void append_large(kernel::AppenderId appender, Entry entry, AppendDone done) override;
     bool no_space() const override { return inside_.lock()->no_space; }
     std::size_t inline_bytes_max() const override { return 4 << 20; }
     std::optional<Seen<StoredValue>> read_pending(Family family, const SharedBytes& key) override;
     void read(Family family, SharedBytes key, ReadDone done) override;
-    Result<Seen<std::vector<std::pair<SharedBytes, SharedBytes>>>> list(Family family, ByteView prefix) override;
+    Result<Seen<std::vector<std::pair<SharedBytes, SharedBytes>>>> list(Family family,
+                                                                        ByteView prefix) override;
     SequenceNumber last() const override { return inside_.lock()->last; }
     SequenceNumber durable() const override { return inside_.lock()->durable; }
 

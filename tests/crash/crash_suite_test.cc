@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <iostream>
 
-// RocksDB 7.8 forgets its new memtables when switching the log fails, which it does after every failed sync; the program
-// ends then, and only tests go on.
+// RocksDB 7.8 forgets its new memtables when switching the log fails, which it does after every
+// failed sync; the program ends then, and only tests go on.
 extern "C" const char* __lsan_default_suppressions() {
     return "leak:rocksdb::DBImpl::SwitchMemtable\n";
 }

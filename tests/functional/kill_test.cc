@@ -1,5 +1,5 @@
-/// The promise of the whole program (K-266): a counter that saves before it prints is killed at any moment, and the next
-/// run goes on from a value not lower than the last one that was shown.
+/// The promise of the whole program (K-266): a counter that saves before it prints is killed at any
+/// moment, and the next run goes on from a value not lower than the last one that was shown.
 ///
 /// PERDURE_KILLS: how often the node is killed (default 50).
 
@@ -35,18 +35,21 @@ struct Losses {
     std::uint64_t last_shown = 0;
 };
 
-/// Kills a node `kills` times, each time after a random number of lines and a random wait, and compares what the next
-/// run starts from with what the one before had shown.
-Losses kill_again_and_again(int kills, unsigned seed, const std::map<std::string, std::string>& environment) {
+/// Kills a node `kills` times, each time after a random number of lines and a random wait, and
+/// compares what the next run starts from with what the one before had shown.
+Losses kill_again_and_again(int kills, unsigned seed,
+                            const std::map<std::string, std::string>& environment) {
     const TemporaryDirectory directory;
     const std::string package =
-        make_package(directory.path(), "saver", {{.name = "saver", .fixture = "set-state-loop", .on_exit = "\"Restart\""}});
+        make_package(directory.path(), "saver",
+                     {{.name = "saver", .fixture = "set-state-loop", .on_exit = "\"Restart\""}});
     std::mt19937 random(seed);
     Losses result;
     std::optional<std::uint64_t> shown;
     for (; result.kills < kills; ++result.kills) {
         NodeProcess node({.home = directory / "home",
-                          .arguments = result.kills == 0 ? std::vector<std::string>{package} : std::vector<std::string>{},
+                          .arguments = result.kills == 0 ? std::vector<std::string>{package}
+                                                         : std::vector<std::string>{},
                           .environment = environment});
         const int lines = 1 + static_cast<int>(random() % 4);
         bool first = true;
@@ -57,7 +60,8 @@ Losses kill_again_and_again(int kills, unsigned seed, const std::map<std::string
                 return result;
             }
             const std::uint64_t number = *number_of(*found);
-            // The guest saves the next number and prints it, so the first one after a kill is above all shown before.
+            // The guest saves the next number and prints it, so the first one after a kill is above
+            // all shown before.
             if (first && shown && number <= *shown) {
                 ++result.losses;
             }

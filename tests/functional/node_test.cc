@@ -12,15 +12,17 @@ namespace {
 
 TEST(Node, CK95_ACounterCountsOnAcrossRestartsAndRuns) {
     const TemporaryDirectory directory;
-    const std::string package = make_package(directory.path(), "counting",
-                                             {{.name = "counter", .fixture = "counter-cpp", .on_exit = "\"Restart\""}});
+    const std::string package =
+        make_package(directory.path(), "counting",
+                     {{.name = "counter", .fixture = "counter-cpp", .on_exit = "\"Restart\""}});
     {
         NodeProcess node({.home = directory / "home", .arguments = {package}});
         ASSERT_TRUE(node.wait_for_line("ready http=127.0.0.1:"));
         EXPECT_TRUE(node.wait_for_line("counting:test.os: init"));
         EXPECT_TRUE(node.wait_for_line("counting:test.os: no state found"));
         for (int number = 0; number < 5; ++number) {
-            EXPECT_TRUE(node.wait_for_line("counting:test.os: counter: " + std::to_string(number))) << number;
+            EXPECT_TRUE(node.wait_for_line("counting:test.os: counter: " + std::to_string(number)))
+                << number;
         }
         EXPECT_EQ(node.end(), 0);
     }
@@ -42,7 +44,8 @@ TEST(Node, AHomeIsHeldByOneNode) {
 
 TEST(Node, SendBringsTheAnswerOfAProcess) {
     const TemporaryDirectory directory;
-    const std::string package = make_package(directory.path(), "talk", {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
+    const std::string package = make_package(
+        directory.path(), "talk", {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
     NodeProcess node({.home = directory / "home", .arguments = {package}});
     ASSERT_TRUE(node.wait_for_line("echo at "));
     const Ended answer = node.command({"send", "echo:talk:test.os", "hello", "--timeout", "10"});
@@ -55,7 +58,8 @@ TEST(Node, SendBringsTheAnswerOfAProcess) {
 
 TEST(Node, CK97_AKilledProcessDoesNotComeBackAfterAReboot) {
     const TemporaryDirectory directory;
-    const std::string package = make_package(directory.path(), "talk", {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
+    const std::string package = make_package(
+        directory.path(), "talk", {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
     {
         NodeProcess node({.home = directory / "home", .arguments = {package}});
         ASSERT_TRUE(node.wait_for_line("echo at "));
@@ -71,14 +75,16 @@ TEST(Node, CK97_AKilledProcessDoesNotComeBackAfterAReboot) {
 
 TEST(Node, AGuestThatComputesForEverLeavesOthersAlone) {
     const TemporaryDirectory directory;
-    const std::string package = make_package(directory.path(), "mixed",
-                                             {{.name = "loop1", .fixture = "text-loop", .on_exit = "\"Restart\""},
-                                              {.name = "loop2", .fixture = "text-loop", .on_exit = "\"Restart\""},
-                                              {.name = "loop3", .fixture = "text-loop", .on_exit = "\"Restart\""},
-                                              {.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
+    const std::string package =
+        make_package(directory.path(), "mixed",
+                     {{.name = "loop1", .fixture = "text-loop", .on_exit = "\"Restart\""},
+                      {.name = "loop2", .fixture = "text-loop", .on_exit = "\"Restart\""},
+                      {.name = "loop3", .fixture = "text-loop", .on_exit = "\"Restart\""},
+                      {.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
     NodeProcess node({.home = directory / "home", .arguments = {package}});
     ASSERT_TRUE(node.wait_for_line("echo at "));
-    const Ended answer = node.command({"send", "echo:mixed:test.os", "still here", "--timeout", "10"});
+    const Ended answer =
+        node.command({"send", "echo:mixed:test.os", "still here", "--timeout", "10"});
     EXPECT_EQ(answer.status, 0) << answer.err;
     for (const char* loop : {"loop1", "loop2", "loop3"}) {
         EXPECT_EQ(node.command({"kill", std::string(loop) + ":mixed:test.os"}).status, 0) << loop;
@@ -88,7 +94,9 @@ TEST(Node, AGuestThatComputesForEverLeavesOthersAlone) {
 
 TEST(Node, ACrashIsReportedWithItsTextAndOnExitIsHonoured) {
     const TemporaryDirectory directory;
-    const std::string package = make_package(directory.path(), "bad", {{.name = "panic", .fixture = "panic-rust", .on_exit = "\"None\""}});
+    const std::string package =
+        make_package(directory.path(), "bad",
+                     {{.name = "panic", .fixture = "panic-rust", .on_exit = "\"None\""}});
     NodeProcess node({.home = directory / "home", .arguments = {package}});
     const auto report = node.wait_for_line("panic:bad:test.os ended with error:");
     ASSERT_TRUE(report);
@@ -111,13 +119,16 @@ std::vector<std::string> stored_code(const std::string& home) {
 TEST(Node, AStartRemovesCodeThatNoInstalledPackageNames) {
     const TemporaryDirectory directory;
     const std::string home = directory / "home";
-    make_package(directory.path(), "talk", {{.name = "echo", .fixture = "idle", .on_exit = "\"Restart\""}});
+    make_package(directory.path(), "talk",
+                 {{.name = "echo", .fixture = "idle", .on_exit = "\"Restart\""}});
     {
         NodeProcess node({.home = home, .arguments = {directory / "talk"}});
         ASSERT_TRUE(node.wait_for_line("ready "));
-        ASSERT_TRUE(eventually([&] { return node.command({"ps"}).out.find("echo:talk") != std::string::npos; }));
+        ASSERT_TRUE(eventually(
+            [&] { return node.command({"ps"}).out.find("echo:talk") != std::string::npos; }));
         std::filesystem::remove_all(directory / "talk");
-        make_package(directory.path(), "talk", {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
+        make_package(directory.path(), "talk",
+                     {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
         ASSERT_EQ(node.command({"start", directory / "talk"}).status, 0);
         EXPECT_EQ(stored_code(home).size(), 2u) << "the node still runs";
         node.kill_hard();
@@ -137,9 +148,12 @@ TEST(Node, AStartRemovesCodeThatNoInstalledPackageNames) {
         ASSERT_TRUE(node.wait_for_line("echo at "));
         std::filesystem::remove_all(home + "/code/folder");
         EXPECT_EQ(stored_code(home), std::vector<std::string>{read_fixture("echo")});
-        EXPECT_EQ(node.command({"send", "echo:talk:test.os", "hello", "--timeout", "10"}).status, 0);
+        EXPECT_EQ(node.command({"send", "echo:talk:test.os", "hello", "--timeout", "10"}).status,
+                  0);
         for (const char* line : {"unused_code_kept", "unused_code_removed files=2"}) {
-            const auto logged = [&] { return read_whole_file(home + "/log/node.log").find(line) != std::string::npos; };
+            const auto logged = [&] {
+                return read_whole_file(home + "/log/node.log").find(line) != std::string::npos;
+            };
             EXPECT_TRUE(eventually(logged)) << line;
         }
         EXPECT_EQ(node.command({"remove", "talk:test.os"}).status, 0);
@@ -152,7 +166,8 @@ TEST(Node, AStartRemovesCodeThatNoInstalledPackageNames) {
 
 TEST(Node, AComponentWithAnUnservedImportIsRefusedWithItsNameAndNothingIsInstalled) {
     const TemporaryDirectory directory;
-    const std::string package = make_package(directory.path(), "strange", {{.name = "strange", .fixture = "text-missing-import"}});
+    const std::string package = make_package(
+        directory.path(), "strange", {{.name = "strange", .fixture = "text-missing-import"}});
     NodeProcess node({.home = directory / "home"});
     ASSERT_TRUE(node.wait_for_line("ready "));
     const Ended started = node.command({"start", package});

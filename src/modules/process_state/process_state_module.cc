@@ -26,8 +26,10 @@ ProcessStateModule::ProcessStateModule(kernel::ModuleServices& services, kernel:
 
 void ProcessStateModule::handle(kernel::IncomingRequest request) {
     if (!is_served(request.source->address, services_.own_node())) {
-        services_.print(*this, 1, "request of " + request.source->printed +
-                                      " ignored: only packages distro:sys and terminal:sys are served", request.seen);
+        services_.print(*this, 1,
+                        "request of " + request.source->printed +
+                            " ignored: only packages distro:sys and terminal:sys are served",
+                        request.seen);
         return;
     }
     const std::string sender = request.source->printed;
@@ -66,7 +68,8 @@ void ProcessStateModule::carry_out(const kernel::IncomingRequest& request) {
     const std::string sender = request.source->printed;
     const auto decoded = decode_state_request(request.request.body.view());
     if (!decoded) {
-        finish(sender, {encode_state_error(state_error::BadJson{decoded.error().message()}), {}, {}});
+        finish(sender,
+               {encode_state_error(state_error::BadJson{decoded.error().message()}), {}, {}});
         return;
     }
     if (const auto* wanted = std::get_if<state_request::GetState>(&*decoded)) {
@@ -77,46 +80,59 @@ void ProcessStateModule::carry_out(const kernel::IncomingRequest& request) {
         if (!request.blob) {
             finish(sender, {encode_state_error(state_error::BadBytes{"SetState"}), {}, {}});
         } else if (request.blob->bytes.size() > state_bytes_max_) {
-            finish(sender, {encode_state_error(state_error::StoreFailure{
-                                "SetState", "state of " + std::to_string(request.blob->bytes.size()) +
-                                                " bytes exceeds state_bytes_max " + std::to_string(state_bytes_max_)}),
-                            {}, {}});
+            finish(sender,
+                   {encode_state_error(state_error::StoreFailure{
+                        "SetState", "state of " + std::to_string(request.blob->bytes.size()) +
+                                        " bytes exceeds state_bytes_max " +
+                                        std::to_string(state_bytes_max_)}),
+                    {},
+                    {}});
         } else {
             change(sender, *decoded, stored->id, request.blob->bytes);
         }
     } else {
-        finish(sender, {encode_state_error(state_error::StoreFailure{"Backup", "this version makes no backups"}), {}, {}});
+        finish(sender, {encode_state_error(
+                            state_error::StoreFailure{"Backup", "this version makes no backups"}),
+                        {},
+                        {}});
     }
 }
 
-void ProcessStateModule::get(const std::string& sender, const StateRequest& request, const ProcessId& process) {
+void ProcessStateModule::get(const std::string& sender, const StateRequest& request,
+                             const ProcessId& process) {
     if (!is_safe(process)) {  // Nothing is ever stored for such an id.
         finish(sender, {encode_state_error(state_error::NotFound{process}), {}, {}});
         return;
     }
-    journal_.read(Family::ProcessState, process_key(process),
-                  [this, sender, request, process](Result<Seen<kernel::Journal::StoredValue>> read) {
-                      if (!read) {
-                          finish(sender, {encode_state_error(state_error::StoreFailure{"GetState", read.error().message()}),
-                                          {}, {}});
-                          return;
-                      }
-                      Causality asker;
-                      const SequenceNumber number = read->number();
-                      auto value = std::move(*read).tell(asker);
-                      if (!value) {
-                          finish(sender, {encode_state_error(state_error::NotFound{process}), {}, number});
-                          return;
-                      }
-                      finish(sender, {encode_state_success(request), Blob{std::string(kStateMime), *value}, number});
-                  });
+    journal_.read(
+        Family::ProcessState, process_key(process),
+        [this, sender, request, process](Result<Seen<kernel::Journal::StoredValue>> read) {
+            if (!read) {
+                finish(sender, {encode_state_error(
+                                    state_error::StoreFailure{"GetState", read.error().message()}),
+                                {},
+                                {}});
+                return;
+            }
+            Causality asker;
+            const SequenceNumber number = read->number();
+            auto value = std::move(*read).tell(asker);
+            if (!value) {
+                finish(sender, {encode_state_error(state_error::NotFound{process}), {}, number});
+                return;
+            }
+            finish(sender,
+                   {encode_state_success(request), Blob{std::string(kStateMime), *value}, number});
+        });
 }
 
-void ProcessStateModule::change(const std::string& sender, const StateRequest& request, const ProcessId& process,
-                                std::optional<SharedBytes> value) {
+void ProcessStateModule::change(const std::string& sender, const StateRequest& request,
+                                const ProcessId& process, std::optional<SharedBytes> value) {
     if (!is_safe(process)) {
-        finish(sender, {encode_state_error(state_error::BadJson{"the process id " + to_string(process) + " is not safe"}),
-                        {}, {}});
+        finish(sender, {encode_state_error(state_error::BadJson{
+                            "the process id " + to_string(process) + " is not safe"}),
+                        {},
+                        {}});
         return;
     }
     if (journal_.no_space()) {
@@ -129,23 +145,31 @@ void ProcessStateModule::change(const std::string& sender, const StateRequest& r
         try_change(sender, request, std::move(entry));
         return;
     }
-    journal_.append_large(kAppender, std::move(entry), [this, sender, request](Result<SequenceNumber> number) {
-        if (number) {
-            finish(sender, {encode_state_success(request), {}, *number});
-        } else {
-            finish(sender, {encode_state_error(state_error::StoreFailure{"SetState", number.error().message()}), {}, {}});
-        }
-    });
+    journal_.append_large(kAppender, std::move(entry),
+                          [this, sender, request](Result<SequenceNumber> number) {
+                              if (number) {
+                                  finish(sender, {encode_state_success(request), {}, *number});
+                              } else {
+                                  finish(sender, {encode_state_error(state_error::StoreFailure{
+                                                      "SetState", number.error().message()}),
+                                                  {},
+                                                  {}});
+                              }
+                          });
 }
 
 void ProcessStateModule::refuse_for_space(const std::string& sender, const StateRequest& request) {
-    const char* action = std::holds_alternative<state_request::SetState>(request) ? "SetState" : "DeleteState";
-    finish(sender, {encode_state_error(state_error::StoreFailure{
-                        action, "the disk has less than reserve_bytes free; make room and try again"}),
-                    {}, {}});
+    const char* action =
+        std::holds_alternative<state_request::SetState>(request) ? "SetState" : "DeleteState";
+    finish(sender,
+           {encode_state_error(state_error::StoreFailure{
+                action, "the disk has less than reserve_bytes free; make room and try again"}),
+            {},
+            {}});
 }
 
-void ProcessStateModule::try_change(const std::string& sender, const StateRequest& request, Entry entry) {
+void ProcessStateModule::try_change(const std::string& sender, const StateRequest& request,
+                                    Entry entry) {
     if (const auto number = journal_.append(kAppender, entry)) {
         finish(sender, {encode_state_success(request), {}, *number});
         return;
@@ -157,7 +181,8 @@ void ProcessStateModule::try_change(const std::string& sender, const StateReques
     // No room: the request stays at the head of its sender's queue (K-268).
     auto kept = std::make_shared<Entry>(std::move(entry));
     journal_.when_room(kAppender, kept->size(), [this, sender, request, kept] {
-        services_.run_on_worker([this, sender, request, kept] { try_change(sender, request, std::move(*kept)); });
+        services_.run_on_worker(
+            [this, sender, request, kept] { try_change(sender, request, std::move(*kept)); });
     });
 }
 

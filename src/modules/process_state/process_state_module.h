@@ -1,7 +1,7 @@
 #pragma once
 
-/// `state:distro:sys` (K-203 to K-206, M-STA-1 to M-STA-6): the stored process states as messages, for packages of the
-/// node itself. Guests use the host calls; both reach the same objects.
+/// `state:distro:sys` (K-203 to K-206, M-STA-1 to M-STA-6): the stored process states as messages,
+/// for packages of the node itself. Guests use the host calls; both reach the same objects.
 
 #include <cstdint>
 #include <deque>
@@ -17,7 +17,8 @@ namespace perdure::modules {
 
 class ProcessStateModule final : public kernel::RuntimeModule {
 public:
-    ProcessStateModule(kernel::ModuleServices& services, kernel::Journal& journal, std::uint64_t state_bytes_max);
+    ProcessStateModule(kernel::ModuleServices& services, kernel::Journal& journal,
+                       std::uint64_t state_bytes_max);
 
     const ProcessId& id() const override { return id_; }
     void handle(kernel::IncomingRequest request) override;

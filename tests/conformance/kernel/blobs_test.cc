@@ -43,8 +43,7 @@ TEST_P(ComponentBlobs, CK33_AGivenBlobWinsAlsoAnEmptyOne) {
     tell("c", "receive\nget-blob\nreceive\nget-blob");
     tell("b", "receive\nsend {c} inherit blob=own\nsend {c} inherit blob=");
     tell("a", "send {b} mime=text/plain blob=data");
-    EXPECT_THAT(of("c"),
-                ElementsAre(_, "2 get-blob blob=own", _, "4 get-blob blob=", "4 done"));
+    EXPECT_THAT(of("c"), ElementsAre(_, "2 get-blob blob=own", _, "4 get-blob blob=", "4 done"));
 }
 
 TEST_P(ComponentBlobs, CK34_AnInheritedBlobIsNeitherCopiedNorShownToTheGuestOnItsWay) {
@@ -112,16 +111,14 @@ TEST_P(ComponentBlobs, CK39_StateLeavesTheBlobsAlone) {
 TEST_P(ComponentBlobs, CK40_AMessageThatWaitsChangesNothingUntilItIsReceived) {
     start({"a", "b", "c", "x"});
     tell("c", "receive\nsleep 100\nrespond blob=of-c");
-    tell("b",
-         "receive\nawait {c} expect=5\nget-blob\nlast-blob\nreceive\nget-blob\nlast-blob");
+    tell("b", "receive\nawait {c} expect=5\nget-blob\nlast-blob\nreceive\nget-blob\nlast-blob");
     tell("a", "send {b} blob=one");
     tell("x", "send {b} blob=two");
     advance(kSecond);
-    EXPECT_THAT(of("b"),
-                ElementsAre(StartsWith("1 request source=a"), StartsWith("2 response source=c"),
-                            "3 get-blob blob=of-c", "4 last-blob blob=of-c",
-                            StartsWith("5 request source=x"), "6 get-blob blob=two",
-                            "7 last-blob blob=two", "7 done"));
+    EXPECT_THAT(of("b"), ElementsAre(StartsWith("1 request source=a"),
+                                     StartsWith("2 response source=c"), "3 get-blob blob=of-c",
+                                     "4 last-blob blob=of-c", StartsWith("5 request source=x"),
+                                     "6 get-blob blob=two", "7 last-blob blob=two", "7 done"));
 }
 
 TEST_P(ComponentBlobs, CK41_AnOldGuestHasTheBlobOfTheCurrentMessageOnly) {

@@ -51,10 +51,10 @@ TEST_P(ComponentCommands, CK132_AGuestInAnEndlessLoopIsKilledPromptly) {
         request.body = SharedBytes(R"({"KillProcess":")" + id_of(component) + R"("})");
         request.expects_response = 30;
         const std::size_t before = driver.responses.size();
-        ASSERT_TRUE(world.kernel()
-                        .send(driver, KernelWorld::full_address("kernel:distro:sys"), request, {},
-                              {})
-                        .has_value());
+        ASSERT_TRUE(
+            world.kernel()
+                .send(driver, KernelWorld::full_address("kernel:distro:sys"), request, {}, {})
+                .has_value());
         world.compute(100 * kMillisecond);
         EXPECT_FALSE(exists(component)) << component;
         ASSERT_EQ(driver.responses.size(), before + 1) << component;
@@ -69,9 +69,9 @@ TEST_P(ComponentCommands, CK139_TypesAreNoImportsAndUnknownFunctionsAreNamed) {
     EXPECT_THAT(kernel_said(), Contains("process n.os@types:test:os returned without error"));
     EXPECT_EQ(command(initialize("a", ""), code_of("text-missing-import")),
               R"("InitializeProcessError")");
-    EXPECT_THAT(kernel_said(0), Contains(AllOf(StartsWith("InitializeProcess: "),
-                                               HasSubstr("appear"), HasSubstr("vanish"),
-                                               HasSubstr("teleport"))));
+    EXPECT_THAT(kernel_said(0),
+                Contains(AllOf(StartsWith("InitializeProcess: "), HasSubstr("appear"),
+                               HasSubstr("vanish"), HasSubstr("teleport"))));
     for (const char* component : {"text-no-init", "text-wrong-init", "text-wrong-import-type"}) {
         EXPECT_EQ(command(initialize("a", ""), code_of(component)), R"("InitializeProcessError")")
             << component;
@@ -81,8 +81,9 @@ TEST_P(ComponentCommands, CK139_TypesAreNoImportsAndUnknownFunctionsAreNamed) {
 
 TEST_P(ComponentCommands, CK141_PrintsCarryTheirPackageAndNeverHoldUpAGuest) {
     add("a");
-    tell("a", "print 0 x\nprint 255 quiet\nreport none\nrepeat 100000\nprint 3 %i\nend\n"
-              "report program\nnote printed");
+    tell("a",
+         "print 0 x\nprint 255 quiet\nreport none\nrepeat 100000\nprint 3 %i\nend\n"
+         "report program\nnote printed");
     EXPECT_THAT(world.prints(0), ElementsAre("test:os: x"));
     EXPECT_THAT(world.prints(254), Not(Contains("test:os: quiet")));
     EXPECT_THAT(world.prints(255), Contains("test:os: quiet"));
@@ -152,11 +153,11 @@ TEST_P(ComponentCommands, CK140_E11_AGuestFindsTheServedCallsOfWasiAndNoOthers) 
 
     for (const char* component : {"wasi", "wasi-0-2-0"}) {
         add(component, component);
-        EXPECT_THAT(said(component),
-                    ElementsAre("monotonic clock: yes", "wall clock: yes after 2020: no",
-                                "random bytes: yes", StartsWith("directory: refused"),
-                                StartsWith("file: refused"), "standard input: end",
-                                "environment: empty"));
+        EXPECT_THAT(
+            said(component),
+            ElementsAre("monotonic clock: yes", "wall clock: yes after 2020: no",
+                        "random bytes: yes", StartsWith("directory: refused"),
+                        StartsWith("file: refused"), "standard input: end", "environment: empty"));
     }
     add("sockets", "text-sockets");
     EXPECT_THAT(said("sockets"), ElementsAre(StartsWith("socket refused: ")));

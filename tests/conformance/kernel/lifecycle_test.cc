@@ -240,8 +240,8 @@ TEST_P(ComponentLife, CK122_AStoreThatFailsIsATrapAndNeverAnAbsence) {
     EXPECT_THAT(of("a"), IsEmpty());
     tell("a", "set-state #5000000\nnote not-reached");
     EXPECT_THAT(of("a"), IsEmpty());
-    EXPECT_THAT(crash_reports("a"), ElementsAre(HasSubstr("the disk is on fire"),
-                                                HasSubstr("the disk is on fire")));
+    EXPECT_THAT(crash_reports("a"),
+                ElementsAre(HasSubstr("the disk is on fire"), HasSubstr("the disk is on fire")));
     world.journal().fail_store("");
     tell("a", "get-state");
     EXPECT_THAT(of("a"), ElementsAre("1 get-state value=kept", "1 done"));
@@ -265,18 +265,18 @@ struct Counter {
     Nanoseconds sleeps;
 };
 
-class ComponentCounter : public ScriptedComponents, public ::testing::WithParamInterface<Counter> {
-};
-INSTANTIATE_TEST_SUITE_P(
-    Libraries, ComponentCounter,
-    ::testing::Values(Counter{"counter-rust", 2 * kSecond}, Counter{"counter-rust-v1", 2 * kSecond},
-                      Counter{"counter-hyperware", 2 * kSecond},
-                      Counter{"counter-cpp", 100 * kMillisecond}),
-    [](const auto& info) {
-        std::string name = info.param.component;
-        std::replace(name.begin(), name.end(), '-', '_');
-        return name;
-    });
+class ComponentCounter : public ScriptedComponents,
+                         public ::testing::WithParamInterface<Counter> {};
+INSTANTIATE_TEST_SUITE_P(Libraries, ComponentCounter,
+                         ::testing::Values(Counter{"counter-rust", 2 * kSecond},
+                                           Counter{"counter-rust-v1", 2 * kSecond},
+                                           Counter{"counter-hyperware", 2 * kSecond},
+                                           Counter{"counter-cpp", 100 * kMillisecond}),
+                         [](const auto& info) {
+                             std::string name = info.param.component;
+                             std::replace(name.begin(), name.end(), '-', '_');
+                             return name;
+                         });
 
 TEST_P(ComponentCounter, CK95_TheCounterSampleCountsOnSteadilyForEver) {
     Guest guest;

@@ -44,9 +44,8 @@ TEST_P(ComponentMessages, CK10_NoContextAndAnEmptyOneAreToldApart) {
     start({"a", "b"});
     tell("b", "echo");
     tell("a", "send {b} expect=5\nreceive\nsend {b} expect=5 context=\nreceive");
-    EXPECT_THAT(of("a"),
-                ElementsAre("2 response source=b inherit=1 body=",
-                            "4 response source=b inherit=1 body= context=", "4 done"));
+    EXPECT_THAT(of("a"), ElementsAre("2 response source=b inherit=1 body=",
+                                     "4 response source=b inherit=1 body= context=", "4 done"));
 }
 
 TEST_P(ComponentMessages, CK11_ContextsFollowTheirAnswersWhateverTheirOrder) {
@@ -88,8 +87,7 @@ TEST_P(ComponentMessages, CK14_AResponseBeforeAnyRequestIsDroppedWithAPrint) {
     boot("boot", "respond body=r\nsend {a} body=still-here");
     EXPECT_THAT(kernel_said(0),
                 ElementsAre(AllOf(HasSubstr("boot:test:os"), HasSubstr("Response dropped"))));
-    EXPECT_THAT(of("a"),
-                ElementsAre("1 request source=boot inherit=0 body=still-here", "1 done"));
+    EXPECT_THAT(of("a"), ElementsAre("1 request source=boot inherit=0 body=still-here", "1 done"));
     EXPECT_THAT(said("boot"), ElementsAre("2 done"));
     EXPECT_TRUE(exists("boot"));
     EXPECT_EQ(crashes("boot"), 0U);

@@ -1,11 +1,11 @@
 #include "scripted_components.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
-
-#include <fmt/format.h>
 
 #include "base/check.h"
 
@@ -44,8 +44,7 @@ std::string with_addresses(std::string_view program) {
     std::string text;
     for (std::size_t i = 0; i < program.size(); ++i) {
         const std::size_t end = program.find('}', i);
-        const auto name =
-            end == program.npos ? "" : program.substr(i + 1, end - i - 1);
+        const auto name = end == program.npos ? "" : program.substr(i + 1, end - i - 1);
         if (program[i] == '{' && !name.empty() &&
             name.find_first_not_of(kNameLetters) == name.npos) {
             text += std::string(KernelWorld::kNode) + "@" + id_of(name);
@@ -209,9 +208,8 @@ std::optional<std::string> ScriptedComponents::command(const std::string& body,
     request.body = SharedBytes(body);
     request.expects_response = 30;
     const std::size_t before = driver.responses.size();
-    const auto sent =
-        world.kernel().send(driver, KernelWorld::full_address("kernel:distro:sys"),
-                            std::move(request), std::move(blob), {});
+    const auto sent = world.kernel().send(driver, KernelWorld::full_address("kernel:distro:sys"),
+                                          std::move(request), std::move(blob), {});
     CHECK(sent.has_value(), sent.error().message());
     world.settle();
     if (driver.responses.size() == before) {

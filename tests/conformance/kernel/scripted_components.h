@@ -3,10 +3,10 @@
 /// Real components in a `KernelWorld`: processes that run the fixture `script`, told what to do by
 /// programs, and what they report (guests/script/README.md).
 ///
-/// Processes have short names: `b` is `b:test:os`, in programs `{b}` stands for its address. Reports
-/// are shortened the same way. Programs come from a runtime module that every process may answer; it
-/// goes by the id of `vfs`, which may message every process (K-95). Sending a program leaves its
-/// process as good as fresh.
+/// Processes have short names: `b` is `b:test:os`, in programs `{b}` stands for its address.
+/// Reports are shortened the same way. Programs come from a runtime module that every process may
+/// answer; it goes by the id of `vfs`, which may message every process (K-95). Sending a program
+/// leaves its process as good as fresh.
 ///
 /// ```cpp
 /// start({"a", "b"});
@@ -33,13 +33,13 @@
 
 namespace perdure::conformance {
 
-using testing::KernelWorld;
 using ::testing::_;
 using ::testing::AllOf;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
+using testing::KernelWorld;
 using ::testing::Not;
 using ::testing::StartsWith;
 
@@ -140,7 +140,8 @@ inline std::string worker_name(const ::testing::TestParamInfo<std::uint32_t>& in
     return info.param == 1 ? "OneWorker" : std::to_string(info.param) + "Workers";
 }
 
-/// What a report shows of `size` bytes of which the i-th is i mod 256, when they are too many for it.
+/// What a report shows of `size` bytes of which the i-th is i mod 256, when they are too many for
+/// it.
 std::string shown_pattern(std::size_t size);
 /// Blanks, newlines, percent signs and a leading # or @ as the words of a program have them.
 std::string escaped(std::string_view text);
