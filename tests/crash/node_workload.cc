@@ -11,22 +11,17 @@
 #include "storage/rocks_store.h"
 
 namespace perdure::crash {
-namespace {
 
-constexpr std::uint64_t kRoomy = 1ull << 40;
-constexpr int kFullRetries = 8;
-
-}  // namespace
-
-class NodeWorkload::Run {
+class NodeWorkload::Run final : public DiskWorkload<NodeMoment> {
 public:
     Run(std::uint64_t seed, LogFaultsForTest faults)
-        : faults_(faults), random_(seed), world_(random_, false) {
-        image_.directories = {"/", "/pkg"};
-        history_.push_back({0, std::make_shared<const Contents>()});
+        : DiskWorkload(seed, {.restart = 500, .flush = 150, .full = 60, .failed_sync = 500}),
+          faults_(faults),
+          world_(random_, false) {
+        image_.directories.insert("/pkg");
     }
 
-    NodeStretch stretch(std::size_t actions);
+    NodeStretch run(std::size_t actions);
 
     std::vector<std::string> losses() const {
         std::vector<std::string> all = losses_;
@@ -34,24 +29,32 @@ public:
         return all;
     }
     World& world() { return world_; }
-    std::uint64_t trace_hash() const { return trace_; }
-    const NodeCounts& counts() {
-        counts_.changes = world_.changes.size();
-        counts_.messages = world_.messages;
-        return counts_;
+    WorkloadCounts counts() const {
+        return {{"entries", entries_},         {"changes asked for", world_.changes.size()},
+                {"messages", world_.messages}, {"prints that left", prints_left_},
+                {"command answers", answers_}, {"starts", starts_}};
     }
 
 private:
-    bool start();
-    void start_node();
-    void end_node(bool orderly);
+    Result<void> start_node() override;
+    void end_node(End end) override;
+    bool after_start() override;
+    void act() override;
+    void flush() override {
+        static_cast<void>(static_cast<RocksStore&>((*node_)->storage().store_for_test()).flush());
+    }
+    NodeMoment moment() const override {
+        NodeMoment moment = DiskWorkload::moment();
+        moment.changes = static_cast<std::uint32_t>(world_.changes.size());
+        return moment;
+    }
     void recovered(Storage& storage);
     void appended(SequenceNumber number, const Entry& entry, const std::vector<LargeUse>& large);
-    bool retry_write();
     bool install_savers();
-    void act();
     void step_kernel();
-    void commit();
+    void commit() {
+        DiskWorkload::commit((*node_)->storage().committer(), (*node_)->storage().log());
+    }
     void wake_saver();
     void ask_saver();
     void restart_saver();
@@ -67,17 +70,12 @@ private:
     /// An output has left: everything in its past must be there after any crash from now on.
     void left(const Knowledge& knowledge);
     void left(std::uint32_t change);
-    void mark_moments() { moments_.resize(files_->operation_count(), moment()); }
-    NodeMoment moment() const;
-    void trace(std::string_view what, std::uint64_t value) {
-        trace_ = hash_of(bytes_of(fmt::format("{} {} {}", what, value, trace_)));
-    }
     /// A callback of the command line that counts only in the life of the node that was asked.
     template <typename T>
     node::Done<T> when_answered(std::function<void(Result<T>)> then) {
         return [this, life = life_, then = std::move(then)](Result<T> result) {
             if (life == life_) {
-                ++counts_.answers;
+                ++answers_;
                 trace("answer", result ? 1 : 0);
                 then(std::move(result));
             }
@@ -85,52 +83,22 @@ private:
     }
 
     const LogFaultsForTest faults_;
-    SeededRandom random_;
     World world_;
-    DiskImage image_;
-    std::unique_ptr<SimulatedFiles> files_;
     std::unique_ptr<SteppedNode> node_;
     std::unique_ptr<node::LogSubscription> prints_;
-    std::vector<HistoryItem> history_;
-    std::vector<std::pair<std::uint64_t, EntryKind>> pending_;
-    std::vector<NodeMoment> moments_;
-    std::shared_ptr<const Knowledge> shown_ = std::make_shared<const Knowledge>();
     std::uint64_t life_ = 0;  ///< Counts the nodes; 0 while none runs.
     std::uint64_t lives_ = 0;
-    std::uint64_t highest_given_ = 0;
-    std::uint64_t sync_failures_ = 0;
-    int retries_ = 0;
     std::optional<std::size_t> busy_;  ///< The visitor whose package is being changed.
-    bool savers_shown_ = false;
-    bool full_ = false;
-    bool sync_failed_ = false;
-    bool recovering_ = false;
     bool ending_ = false;
-    std::vector<std::string> losses_;
-    std::uint64_t trace_ = 0;
-    NodeCounts counts_;
+    std::uint64_t prints_left_ = 0;
+    std::uint64_t answers_ = 0;
 };
-
-NodeMoment NodeWorkload::Run::moment() const {
-    NodeMoment moment;
-    moment.shown = shown_;
-    moment.changes = static_cast<std::uint32_t>(world_.changes.size());
-    moment.savers_shown = savers_shown_;
-    moment.highest_given = highest_given_;
-    for (const auto& [number, kind] : pending_) {
-        moment.kinds_pending |= 1u << static_cast<unsigned>(kind);
-    }
-    moment.full = full_;
-    moment.sync_failed = sync_failed_;
-    moment.recovering = recovering_;
-    return moment;
-}
 
 void NodeWorkload::Run::left(const Knowledge& knowledge) {
     mark_moments();  // the operations before it happened before it was shown
-    auto shown = std::make_shared<Knowledge>(*shown_);
+    auto shown = std::make_shared<Knowledge>(*now_.shown);
     learn(*shown, knowledge);
-    shown_ = std::move(shown);
+    now_.shown = std::move(shown);
 }
 
 void NodeWorkload::Run::left(std::uint32_t change) {
@@ -142,10 +110,7 @@ void NodeWorkload::Run::left(std::uint32_t change) {
 
 void NodeWorkload::Run::appended(SequenceNumber number, const Entry& entry,
                                  const std::vector<LargeUse>& large) {
-    if (recovering_ && node_ == nullptr) {
-        return;
-    }
-    auto contents = std::make_shared<Contents>(*history_.back().contents);
+    Contents contents = *history_.back().contents;
     for (std::size_t i = 0; i < entry.changes.size(); ++i) {
         const Change& change = entry.changes[i];
         if (change.family == Family::Meta) {
@@ -155,48 +120,26 @@ void NodeWorkload::Run::appended(SequenceNumber number, const Entry& entry,
         const auto use = std::find_if(large.begin(), large.end(),
                                       [&](const LargeUse& one) { return one.change_index == i; });
         if (!change.value) {
-            contents->erase(key);
+            contents.erase(key);
         } else if (use != large.end()) {
-            (*contents)[key] = std::string(kLargeMark) + std::to_string(use->reference.size);
+            contents[key] = std::string(kLargeMark) + std::to_string(use->reference.size);
         } else {
-            (*contents)[key] = std::string(change.value->text());
+            contents[key] = std::string(change.value->text());
         }
     }
-    history_.push_back({number.value, std::move(contents)});
-    pending_.emplace_back(number.value, entry.kind);
-    highest_given_ = std::max(highest_given_, number.value);
-    ++counts_.entries;
-    trace(to_string(entry.kind), number.value);
-}
-
-bool NodeWorkload::Run::retry_write() {
-    mark_moments();
-    // Room comes back in small steps, so a batch is cut at many places before it fits.
-    if (++retries_ % kFullRetries == 0) {
-        files_->set_capacity(kRoomy);
-        full_ = false;
-    } else {
-        files_->set_capacity(files_->used_bytes() + 1 + random_.below(60));
-    }
-    return true;
+    remember(number.value, entry.kind, std::move(contents));
 }
 
 void NodeWorkload::Run::recovered(Storage& storage) {
     mark_moments();
-    const std::uint64_t last = storage.recovered().last.value;
-    trace("recovered", last);
-    while (history_.back().number > last) {
-        history_.pop_back();
-    }
-    highest_given_ = std::max(highest_given_, storage.log().last().value);
-    pending_.clear();
+    forget_above(storage.recovered().last.value, storage.log());
     const auto contents = contents_of(storage.log());
     if (!contents) {
         losses_.push_back("a listing failed: " + contents.error().message());
         return;
     }
     const Observed observed = observe(*contents);
-    if (auto loss = explain(observed, world_.changes, *shown_,
+    if (auto loss = explain(observed, world_.changes, *now_.shown,
                             static_cast<std::uint32_t>(world_.changes.size()))) {
         losses_.push_back("after a restart of the workload: " + *loss);
     }
@@ -218,7 +161,7 @@ void NodeWorkload::Run::recovered(Storage& storage) {
     }
 }
 
-void NodeWorkload::Run::start_node() {
+Result<void> NodeWorkload::Run::start_node() {
     life_ = ++lives_;
     busy_.reset();
     node_ = std::make_unique<SteppedNode>(*files_, random_.next());
@@ -229,33 +172,10 @@ void NodeWorkload::Run::start_node() {
                                      const std::vector<LargeUse>& large) {
         appended(number, entry, large);
     };
+    return node_->start();
 }
 
-bool NodeWorkload::Run::start() {
-    mark_moments();
-    recovering_ = true;
-    full_ = false;
-    files_->set_capacity(kRoomy);
-    start_node();
-    auto started = node_->start();
-    if (!started && files_->sync_failures() > sync_failures_) {
-        // A sync of the start itself failed: the node stopped and is started once more.
-        mark_moments();
-        sync_failed_ = true;
-        files_->fail_sync(0);
-        end_node(false);
-        start_node();
-        started = node_->start();
-    }
-    sync_failures_ = files_->sync_failures();
-    mark_moments();
-    recovering_ = false;
-    sync_failed_ = false;
-    if (!started) {
-        losses_.push_back("a start of the workload was refused: " + started.error().message());
-        return false;
-    }
-    ++counts_.starts;
+bool NodeWorkload::Run::after_start() {
     node::LogQuery query;
     query.verbosity = 255;
     query.until = node::LogQuery::Until::Forever;
@@ -265,7 +185,7 @@ bool NodeWorkload::Run::start() {
             Knowledge knowledge{};
             world_.read(line.text, knowledge);
             left(knowledge);
-            ++counts_.prints;
+            ++prints_left_;
             trace(line.text, 0);
         }
     };
@@ -279,10 +199,10 @@ bool NodeWorkload::Run::start() {
     return install_savers();
 }
 
-void NodeWorkload::Run::end_node(bool orderly) {
+void NodeWorkload::Run::end_node(End end) {
     mark_moments();
     ending_ = true;
-    if (orderly) {
+    if (end == End::Orderly) {
         node_->stop();  // What the gate lets out meanwhile has left.
     }
     life_ = 0;
@@ -303,7 +223,7 @@ bool NodeWorkload::Run::install_savers() {
     if (present) {
         return true;
     }
-    if (savers_shown_) {
+    if (now_.savers_shown) {
         losses_.emplace_back("the savers were installed and are gone after a restart");
         return false;
     }
@@ -314,7 +234,7 @@ bool NodeWorkload::Run::install_savers() {
         when_answered<node::StartedPackage>([&](Result<node::StartedPackage> started) {
             mark_moments();
             answered = true;
-            savers_shown_ = started.has_value();
+            now_.savers_shown = started.has_value();
             if (!started) {
                 losses_.push_back("the savers could not be installed: " +
                                   started.error().message());
@@ -324,7 +244,7 @@ bool NodeWorkload::Run::install_savers() {
         step_kernel();
         commit();
     }
-    return savers_shown_;
+    return now_.savers_shown;
 }
 
 void NodeWorkload::Run::step_kernel() {
@@ -332,16 +252,6 @@ void NodeWorkload::Run::step_kernel() {
         node_->executor.run_one();
     }
     (*node_)->kernel().worker(static_cast<std::uint32_t>(random_.below(kKernelWorkers))).step();
-}
-
-void NodeWorkload::Run::commit() {
-    mark_moments();
-    const auto step = (*node_)->storage().committer().step();
-    mark_moments();
-    sync_failed_ |= step == Committer::Step::Failed;
-    const std::uint64_t durable = (*node_)->storage().log().durable().value;
-    std::erase_if(pending_, [&](const auto& item) { return item.first <= durable; });
-    trace("durable", durable);
 }
 
 void NodeWorkload::Run::act() {
@@ -585,72 +495,13 @@ void NodeWorkload::Run::resync(std::size_t visitor) {
     }
 }
 
-NodeStretch NodeWorkload::Run::stretch(std::size_t actions) {
+NodeStretch NodeWorkload::Run::run(std::size_t actions) {
     use_world(world_);
-    files_ = std::make_unique<SimulatedFiles>(image_);
-    files_->record();
-    moments_.clear();
-    full_ = false;
-    sync_failed_ = false;
-    sync_failures_ = 0;
-    NodeStretch stretch;
-    stretch.start = image_;
-    bool running = start();
-    for (std::size_t i = 0; running && i < actions; ++i) {
-        act();
-        mark_moments();
-        sync_failed_ |= files_->sync_failures() > sync_failures_;
-        if (sync_failed_ || random_.one_in(500)) {
-            // The node ends, in order or not, and starts again on the same machine.
-            end_node(!sync_failed_ && random_.one_in(2));
-            running = start();
-            continue;
-        }
-        if (random_.one_in(150)) {
-            static_cast<void>(
-                static_cast<RocksStore&>((*node_)->storage().store_for_test()).flush());
-        } else if (random_.one_in(60)) {
-            full_ = true;
-            files_->set_capacity(files_->used_bytes() + random_.below(40));
-        } else if (random_.one_in(500)) {
-            files_->fail_sync(1);
-        }
-        mark_moments();
-    }
-    files_->fail_sync(0);
-    mark_moments();
-    stretch.moments = moments_;
-    stretch.moments.push_back(moment());
-    stretch.operations = files_->recorded();
-    stretch.history = history_;
-    for (const DiskOperation& operation : stretch.operations) {
-        // RocksDB puts random session numbers into its own files: of those, only the shape belongs
-        // to the trace.
-        const bool own = operation.path.ends_with(".log") ||
-                         operation.path.find("/large/") != std::string::npos ||
-                         operation.path.ends_with("/durable");
-        trace(operation.path, static_cast<std::uint64_t>(operation.kind));
-        trace("at", operation.offset);
-        trace("bytes", own ? hash_of(operation.data.view()) : operation.data.size());
-    }
-    // The power goes. The next stretch begins with one of the disks that this may leave.
-    static constexpr Crash kCrashes[] = {Crash::Lost, Crash::Torn, Crash::Reordered, Crash::Kept};
-    image_ = files_->image_after(kCrashes[random_.below(4)], random_.next());
+    NodeStretch stretch = DiskWorkload::run(actions);
     std::erase_if(image_.files, [](const auto& file) { return file.first.starts_with("/pkg/"); });
     std::erase_if(image_.directories,
                   [](const std::string& directory) { return directory.starts_with("/pkg/"); });
-    end_node(false);
     return stretch;
-}
-
-NodeCounts& NodeCounts::operator+=(const NodeCounts& other) {
-    entries += other.entries;
-    prints += other.prints;
-    answers += other.answers;
-    messages += other.messages;
-    changes += other.changes;
-    starts += other.starts;
-    return *this;
 }
 
 NodeWorkload::NodeWorkload(std::uint64_t seed, LogFaultsForTest faults) {
@@ -660,7 +511,7 @@ NodeWorkload::NodeWorkload(std::uint64_t seed, LogFaultsForTest faults) {
 NodeWorkload::~NodeWorkload() = default;
 
 NodeStretch NodeWorkload::run(std::size_t actions) {
-    return run_->stretch(actions);
+    return run_->run(actions);
 }
 const std::vector<RegisterChange>& NodeWorkload::changes() const {
     return run_->world().changes;
@@ -671,7 +522,7 @@ std::vector<std::string> NodeWorkload::losses() const {
 std::uint64_t NodeWorkload::trace_hash() const {
     return run_->trace_hash();
 }
-const NodeCounts& NodeWorkload::counts() const {
+WorkloadCounts NodeWorkload::counts() const {
     return run_->counts();
 }
 

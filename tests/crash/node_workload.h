@@ -14,43 +14,18 @@
 #include <string>
 #include <vector>
 
+#include "disk_workload.h"
 #include "knowledge.h"
-#include "node_under_test.h"
-#include "testing/seeded_random.h"
-#include "testing/simulated_files.h"
-#include "workload.h"
 
 namespace perdure::crash {
 
-/// What was known just before one operation of the disk was carried out.
-struct NodeMoment {
-    std::shared_ptr<const Knowledge> shown;  ///< Everything that outputs which left depend on.
-    std::uint32_t changes = 0;               ///< How many changes somebody had asked for.
+struct NodeMoment : DiskMoment {
+    /// Everything that outputs which left depend on.
+    std::shared_ptr<const Knowledge> shown = std::make_shared<const Knowledge>();
+    std::uint32_t changes = 0;  ///< How many changes somebody had asked for.
     bool savers_shown = false;
-    std::uint64_t highest_given = 0;
-    std::uint32_t kinds_pending = 0;  ///< Bit per EntryKind that is appended but not durable.
-    bool full = false;
-    bool sync_failed = false;
-    bool recovering = false;
 };
-
-struct NodeStretch {
-    DiskImage start;
-    std::vector<DiskOperation> operations;
-    std::vector<NodeMoment> moments;  ///< One per operation, and one behind the last.
-    std::vector<HistoryItem> history;
-};
-
-struct NodeCounts {
-    std::uint64_t entries = 0;
-    std::uint64_t prints = 0;
-    std::uint64_t answers = 0;  ///< Of the command line.
-    std::uint64_t messages = 0;
-    std::uint64_t changes = 0;
-    std::uint64_t starts = 0;
-
-    NodeCounts& operator+=(const NodeCounts& other);
-};
+using NodeStretch = StretchOf<NodeMoment>;
 
 class NodeWorkload {
 public:
@@ -64,7 +39,7 @@ public:
     /// What the workload itself found after its own restarts.
     std::vector<std::string> losses() const;
     std::uint64_t trace_hash() const;
-    const NodeCounts& counts() const;
+    WorkloadCounts counts() const;
 
 private:
     class Run;

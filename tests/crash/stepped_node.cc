@@ -47,29 +47,31 @@ std::string put_visitor_package(SimulatedFiles& files, std::size_t index, std::u
     return folder;
 }
 
-Result<void> boot_and_look(
+std::optional<std::string> boot_and_look(
     SimulatedFiles& files,
-    const std::function<Result<void>(Storage&, const Contents&)>& at_recovery) {
+    const std::function<std::optional<std::string>(Storage&, const Contents&)>& at_recovery) {
     register_scripts();
     SeededRandom random(1);
     World world(random, true);
     use_world(world);
     SteppedNode node(files, 1);
-    Result<void> recovery;
+    std::optional<std::string> loss;
     Contents before;
     node.by_hand.recovered = [&](Storage& storage) {
         auto contents = contents_of(storage.log());
         if (!contents) {
-            recovery = contents.error();
+            loss = contents.error().message();
             return;
         }
         before = std::move(*contents);
-        recovery = at_recovery(storage, before);
+        loss = at_recovery(storage, before);
     };
     const auto started = node.start();
-    RETURN_IF_ERROR(recovery);
+    if (loss) {
+        return loss;
+    }
     if (!started) {
-        return Error(ErrorCode::Io, "the start was refused: " + started.error().message());
+        return "the start was refused: " + started.error().message();
     }
     std::vector<std::string> woke(kSavers);
     node::LogQuery query;
@@ -84,38 +86,35 @@ Result<void> boot_and_look(
     receiver.end = [](const Result<void>&) {};
     auto prints = node->logs(query, std::move(receiver));
     if (!prints) {
-        return prints.error();
+        return prints.error().message();
     }
     if (!node.settle()) {
-        return Error(ErrorCode::TimedOut, "the node does not come to rest");
+        return "the node does not come to rest";
     }
     const Observed observed = observe(before);
     bool present = false;
     if (const auto wrong = savers_present(before, present)) {
-        return Error(ErrorCode::Corrupt, *wrong);
+        return wrong;
     }
     for (std::size_t i = 0; present && i < kSavers; ++i) {
         const std::string& state = observed[register_of(RegisterKind::State, i)];
         const std::string wanted = state.empty() ? "nothing" : state;
         if (woke[i] != wanted) {
-            return Error(
-                ErrorCode::Corrupt,
-                fmt::format("saver {} woke with \"{}\", stored is \"{}\"", i, woke[i], wanted));
+            return fmt::format("saver {} woke with \"{}\", stored is \"{}\"", i, woke[i], wanted);
         }
     }
     // Whoever had requests to fire has fired them and is gone (K-165).
     auto after = contents_of(node->storage().log());
     if (!after) {
-        return after.error();
+        return after.error().message();
     }
     const Observed settled = observe(*after);
     for (std::size_t i = 0; i < kVisitors; ++i) {
         const Register life = register_of(RegisterKind::VisitorLife, i);
         const bool fires = observed[register_of(RegisterKind::VisitorOnExit, i)].starts_with('x');
         if (settled[life] != (fires ? std::string() : observed[life])) {
-            return Error(ErrorCode::Corrupt,
-                         fmt::format("visitor {} was \"{}\" at boot and is \"{}\"", i,
-                                     observed[life], settled[life]));
+            return fmt::format("visitor {} was \"{}\" at boot and is \"{}\"", i, observed[life],
+                               settled[life]);
         }
     }
     prints->reset();

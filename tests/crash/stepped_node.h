@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/executor.h"
@@ -149,10 +150,10 @@ void put_savers_package(SimulatedFiles& files);
 /// The version is the change that installs it. The folder to install from.
 std::string put_visitor_package(SimulatedFiles& files, std::size_t index, std::uint32_t change);
 
-/// Starts a whole node on the disk `files` and lets everybody come to rest. An error says what did
-/// not come back; `at_recovery` sees the contents before anything runs.
-Result<void> boot_and_look(
+/// Starts a whole node on the disk `files` and lets everybody come to rest. Says what did not come
+/// back, if anything; `at_recovery` does so of the contents before anything runs.
+std::optional<std::string> boot_and_look(
     SimulatedFiles& files,
-    const std::function<Result<void>(Storage&, const Contents&)>& at_recovery);
+    const std::function<std::optional<std::string>(Storage&, const Contents&)>& at_recovery);
 
 }  // namespace perdure::crash
