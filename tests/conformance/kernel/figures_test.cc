@@ -4,11 +4,9 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <condition_variable>
 #include <fstream>
 #include <mutex>
-#include <thread>
 
 #include "scripted_components.h"
 
@@ -53,11 +51,6 @@ private:
 
 class Figures : public ::testing::Test {
 protected:
-    ~Figures() override {
-        world.kernel().stop();  // While there are ticks.
-        over_.store(true);
-        ticker_.join();
-    }
     void add(const std::string& name, std::string_view component) {
         KernelWorld::Guest guest;
         guest.is_public = true;
@@ -86,13 +79,7 @@ private:
         options.processes_max = 1'000;
         return options;
     }
-    std::atomic<bool> over_{false};
-    std::thread ticker_{[this] {
-        while (!over_.load()) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-            world.tick();
-        }
-    }};
+    RealTicks ticks_{world};
 };
 
 constexpr double kCeiling = 10;

@@ -4,8 +4,6 @@
 /// holds.
 
 #include <algorithm>
-#include <atomic>
-#include <thread>
 
 #include "scripted_components.h"
 
@@ -197,11 +195,6 @@ TEST_P(ComponentIsolation, CK126_AHundredMegabytesAreSetAndReadBesideOthers) {
 class RealIsolation : public ::testing::Test {
 protected:
     explicit RealIsolation(std::uint32_t workers = 1) : world(options(workers)) {}
-    ~RealIsolation() override {
-        world.kernel().stop();  // While there are ticks: guests that compute see nothing else.
-        over_.store(true);
-        ticker_.join();
-    }
 
     void add(std::string_view name, std::string_view component, bool restarts = false) {
         KernelWorld::Guest guest;
@@ -252,13 +245,7 @@ private:
         return options;
     }
 
-    std::atomic<bool> over_{false};
-    std::thread ticker_{[this] {
-        while (!over_.load()) {
-            std::this_thread::sleep_for(std::chrono::milliseconds(1));
-            world.tick();
-        }
-    }};
+    RealTicks ticks_{world};
 };
 
 struct Neighbour {

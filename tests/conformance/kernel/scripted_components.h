@@ -18,6 +18,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
@@ -26,6 +27,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -139,6 +141,27 @@ inline auto worker_counts() {
 inline std::string worker_name(const ::testing::TestParamInfo<std::uint32_t>& info) {
     return info.param == 1 ? "OneWorker" : std::to_string(info.param) + "Workers";
 }
+
+/// The ticks that a node with real threads has, one a millisecond. Its end stops the kernel.
+class RealTicks {
+public:
+    explicit RealTicks(KernelWorld& world) : world_(world) {}
+    ~RealTicks() {
+        world_.kernel().stop();  // While there are ticks: guests that compute see nothing else.
+        over_.store(true);
+        ticker_.join();
+    }
+
+private:
+    KernelWorld& world_;
+    std::atomic<bool> over_{false};
+    std::thread ticker_{[this] {
+        while (!over_.load()) {
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+            world_.tick();
+        }
+    }};
+};
 
 /// What a report shows of `size` bytes of which the i-th is i mod 256, when they are too many for
 /// it.
