@@ -106,6 +106,21 @@ TEST_F(Homes, WithWrongSettingsAreStatus2) {
 
 // ---- packages
 
+/// `fields` as a JSON object, with `key` set to `value` (JSON) or left out.
+std::string object_with(std::map<std::string, std::string> fields, const std::string& key,
+                        const std::optional<std::string>& value) {
+    if (value) {
+        fields[key] = *value;
+    } else {
+        fields.erase(key);
+    }
+    std::string text = "{";
+    for (const auto& [name, json] : fields) {
+        text += (text.size() > 1 ? "," : "") + ('"' + name + "\":") + json;
+    }
+    return text + "}";
+}
+
 class Packages : public testing::Test {
 protected:
     /// `talk` is installed and runs; every attempt tries to replace it.
@@ -141,16 +156,7 @@ protected:
                                                   {"request_capabilities", "[]"},
                                                   {"grant_capabilities", "[]"},
                                                   {"public", "false"}};
-        if (value) {
-            fields[key] = *value;
-        } else {
-            fields.erase(key);
-        }
-        std::string text = "{";
-        for (const auto& [name, json] : fields) {
-            text += (text.size() > 1 ? "," : "") + ('"' + name + "\":") + json;
-        }
-        return text + "}";
+        return object_with(std::move(fields), key, value);
     }
 
     const TemporaryDirectory directory_;
@@ -227,16 +233,7 @@ TEST_F(Packages, MetadataMalformedInAnyFieldIsRefusedByThatField) {
                                                   {"code_hashes", "{}"},
                                                   {"wit_version", "1"},
                                                   {"dependencies", "[]"}};
-        if (value) {
-            fields[key] = *value;
-        } else {
-            fields.erase(key);
-        }
-        std::string text = "{";
-        for (const auto& [name, json] : fields) {
-            text += (text.size() > 1 ? "," : "") + ('"' + name + "\":") + json;
-        }
-        return with_properties(text + "}");
+        return with_properties(object_with(std::move(fields), key, value));
     };
     const std::vector<std::pair<std::string, std::vector<std::optional<std::string>>>> fields = {
         {"package_name", {std::nullopt, "5", "\"\"", "\"A\"", "\"a.b\"", "\"a:b\"", "\"../talk\""}},
