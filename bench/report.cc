@@ -47,6 +47,24 @@ Spread spread_of(std::vector<double> samples) {
     return {part(0.5), part(0.99), part(0.999), samples.back()};
 }
 
+Spread spread_of_steps(std::vector<double> samples, double step) {
+    if (samples.empty()) {
+        return {};
+    }
+    std::sort(samples.begin(), samples.end());
+    const auto part = [&](double part) {
+        const auto place =
+            std::min(samples.size() - 1,
+                     static_cast<std::size_t>(part * static_cast<double>(samples.size())));
+        const auto [first, last] = std::equal_range(samples.begin(), samples.end(), samples[place]);
+        const auto within = samples.begin() + static_cast<std::ptrdiff_t>(place) - first;
+        const double share =
+            (static_cast<double>(within) + 0.5) / static_cast<double>(last - first);
+        return samples[place] + (share - 0.5) * step;
+    };
+    return {part(0.5), part(0.99), part(0.999), samples.back()};
+}
+
 Spread single(double value) {
     return {value, value, value, value};
 }

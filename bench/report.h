@@ -19,6 +19,9 @@ struct Spread {
     double max = 0;
 };
 Spread spread_of(std::vector<double> samples);
+/// As `spread_of` for differences of a clock that shows whole steps of `step`: within a step the
+/// samples are taken as spread evenly around its value.
+Spread spread_of_steps(std::vector<double> samples, double step);
 /// One value that stands for itself.
 Spread single(double value);
 double median_of(std::vector<double> values);

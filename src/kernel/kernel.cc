@@ -79,6 +79,11 @@ void Kernel::add_module(RuntimeModule& module) {
     writer.publish({});
 }
 
+void Kernel::tick() {
+    ticks_.fetch_add(1, std::memory_order_relaxed);
+    parts_.engine.tick();
+}
+
 void Kernel::start(Threads threads) {
     for (const Ref<Process>& module : modules_) {
         workers_[module->facts.worker]->start_module(module);

@@ -139,6 +139,9 @@ public:
     /// Runs what boot initialised (`Booted`), and with `Threads::Real` starts the worker threads.
     enum class Threads : std::uint8_t { Real, Stepped };
     void start(Threads threads);
+
+    /// A millisecond has gone by: running guests are asked whether they go on (K-260). Thread: any.
+    void tick();
     /// Graceful end (K-170): stops all guests, appends the removal of `None` entries. Afterwards
     /// nothing runs any more.
     void stop();
@@ -210,6 +213,8 @@ public:
     const Log& log() const { return parts_.log; }
     ProcessTable& table() { return table_; }
     KernelCounters& counters() { return counters_; }
+    /// How often `tick` was called.
+    std::uint64_t ticks() const { return ticks_.load(std::memory_order_relaxed); }
     Worker& worker(std::uint32_t index) { return *workers_[index]; }
     std::uint32_t worker_count() const { return static_cast<std::uint32_t>(workers_.size()); }
 
@@ -281,6 +286,7 @@ private:
     const KernelParts parts_;
     ProcessTable table_;
     KernelCounters counters_;
+    std::atomic<std::uint64_t> ticks_{0};
     std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::thread> threads_;
     std::atomic<std::uint32_t> next_appender_{1};

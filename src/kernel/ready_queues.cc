@@ -9,7 +9,7 @@ namespace perdure::kernel {
 namespace {
 
 /// What a run takes of a turn at least, so that a turn ends whatever the clock says.
-constexpr Nanoseconds kLeastOfTurn = std::chrono::microseconds(10);
+constexpr Nanoseconds kLeastOfTurn = std::chrono::microseconds(1);
 
 }  // namespace
 
@@ -63,8 +63,12 @@ bool ReadyQueues::batch_is_next() const {
     if (interactive_.empty() || batch_.empty()) {
         return !batch_.empty();
     }
-    return turn_left_ > Nanoseconds(0) ||
-           (!ran_as_batch_ && interactive_work_ >= kInteractiveShare);
+    if (turn_left_ > Nanoseconds(0) && !ticked_) {
+        return true;
+    }
+    // Right behind a tick a turn has a whole slice; the next tick may come too late for that.
+    const Nanoseconds share = ticked_ ? kInteractiveShare - kSlice : kInteractiveShare;
+    return !ran_as_batch_ && interactive_work_ >= share;
 }
 
 ReadyNode* ReadyQueues::take(MonotonicTime now) {
@@ -81,6 +85,7 @@ ReadyNode* ReadyQueues::take(MonotonicTime now) {
     } else if (turn_left_ == Nanoseconds(0)) {
         turn_left_ = kSlice;
     }
+    ticked_ = false;
     ReadyList& queue = ran_as_batch_ ? batch_ : interactive_;
     running_ = queue.first();
     CHECK(running_->batch_ == ran_as_batch_);  // Invariant 3.
@@ -115,9 +120,10 @@ void ReadyQueues::end_run(ReadyNode& node, MonotonicTime now) {
     node.phase_ = ReadyNode::Phase::Waiting;
     const Nanoseconds used = std::max(now - run_started_, Nanoseconds(0));
     if (ran_as_batch_) {
-        const Nanoseconds made_up = std::min(used, kSlice) * (kInteractiveShare / kSlice);
+        const Nanoseconds taken = std::clamp(used, kLeastOfTurn, kSlice);
+        const Nanoseconds made_up = taken * (kInteractiveShare / kSlice);
         interactive_work_ = std::max(interactive_work_ - made_up, Nanoseconds(0));
-        turn_left_ = std::max(turn_left_ - std::max(used, kLeastOfTurn), Nanoseconds(0));
+        turn_left_ = std::max(turn_left_ - taken, Nanoseconds(0));
     } else if (!batch_.empty()) {
         // Capped: what batch processes missed long ago does not count for ever.
         interactive_work_ += std::min(used, kInteractiveShare - interactive_work_);

@@ -5,10 +5,11 @@
 /// A process that was woken and has not used up a slice since is *interactive*: it goes first, in
 /// order of waking. One that used up a slice, or gave its slice up, is *batch* until it has waited
 /// and is woken again. Batch processes run when no interactive one is ready, and beside interactive
-/// ones in *turns*: one turn of at most a slice at the latest after 4 ms of interactive work, over
-/// at the first tick. So a woken process runs at the computing one's next tick, with b computing
-/// ones each runs again within b × 6 ms, and processes whose runs are short (they crash over and
-/// over) hold the others up once in 4 ms and not once a run.
+/// ones in *turns*: one turn of at most a slice at the latest after 4 ms of interactive work, right
+/// behind a tick if there is one in time, and over at the next. So a woken process runs at the
+/// computing one's next tick, with b computing ones each runs again within b × 6 ms, and processes
+/// whose runs are short (they crash over and over) hold the others up once in 4 ms and not once a
+/// run.
 ///
 ///     Waiting ──wake──▶ Interactive ──take──▶ Running ──blocked──▶ Waiting, or Interactive again
 ///                                               ▲ │                if it was woken meanwhile
@@ -26,9 +27,8 @@
 ///     in the interactive queue has.
 ///  4. After a batch turn the next run is interactive if an interactive process is ready.
 ///
-/// Not promised: how long a batch run is. It gives way at the next tick whenever that comes, so
-/// interactive work that ends just before every tick leaves the batch processes turns, but short
-/// ones.
+/// Not promised: how long a batch turn is. It ends at the next tick whenever that comes; without
+/// ticks in time batch processes get short ones.
 ///
 /// Deciding only: no clock of its own, no guests, no threads.
 /// Thread: the worker's, for everything.
@@ -107,6 +107,9 @@ public:
     /// Nothing can be taken.
     bool empty() const { return interactive_.empty() && batch_.empty(); }
 
+    /// A tick came since the last `take`, perhaps while no guest ran to see it.
+    void ticked() { ticked_ = true; }
+
     /// The process to run now, Running from here on, or null if none is ready. Its slice begins at
     /// `now`. End the run with exactly one of `blocked`, `yielded`, `interrupted` and `remove`.
     ReadyNode* take(MonotonicTime now);
@@ -145,6 +148,7 @@ private:
     ReadyList batch_;
     ReadyNode* running_ = nullptr;
     MonotonicTime run_started_{};
+    bool ticked_ = false;
     bool ran_as_batch_ = false;  // The last run taken came from the batch queue.
     /// Done while batch processes waited and not yet made up for by batch work; at most the share.
     Nanoseconds interactive_work_{0};

@@ -245,6 +245,25 @@ TEST_F(BatchTurnTest, ShortRunsFollowOneAnotherUntilASliceIsUsedUp) {
     EXPECT_EQ(queues.take(at_us(5000)), &nodes[2]);
 }
 
+TEST_F(BatchTurnTest, EndsAtATickThatNoGuestSaw) {
+    run_in_turn(8, 4000, 4100);
+    queues.ticked();
+    EXPECT_EQ(queues.take(at_us(4100)), &nodes[2]);
+}
+
+TEST_F(ReadyQueuesTest, ATurnBeginsAtTheLastTickBeforeTheShareIsDone) {
+    make_batch({8});
+    for (int index = 0; index < 5; ++index) {
+        queues.wake(nodes[index]);
+    }
+    run_until_blocked(0, 0, 1500);
+    run_until_blocked(1, 1500, 2999);
+    queues.ticked();
+    run_until_blocked(2, 2999, 3000);  // Too early for a turn.
+    queues.ticked();
+    EXPECT_EQ(queues.take(at_us(3000)), &nodes[8]);
+}
+
 TEST_F(BatchTurnTest, EndsAtTheFirstTick) {
     ASSERT_EQ(queues.take(at_us(4000)), &nodes[8]);
     EXPECT_EQ(queues.on_tick(at_us(4100)), TickDecision::Yield);
@@ -253,7 +272,7 @@ TEST_F(BatchTurnTest, EndsAtTheFirstTick) {
 }
 
 TEST_F(BatchTurnTest, EndsAlthoughItsRunsTakeNoTimeByTheClock) {
-    for (int run = 0; run < 50; ++run) {
+    for (int run = 0; run < 500; ++run) {
         run_in_turn(8, 4000, 4000);
         run_in_turn(9, 4000, 4000);
     }
@@ -382,6 +401,10 @@ public:
     void run_until(std::int64_t end) {
         while (now_ < end) {
             wake_due();
+            if (now_ / kTick != ticks_) {
+                ticks_ = now_ / kTick;
+                queues_.ticked();
+            }
             if (ReadyNode* node = queues_.take(at_us(now_))) {
                 run(find(*node), end);
             } else {
@@ -466,6 +489,7 @@ private:
     }
 
     std::int64_t now_ = 0;
+    std::int64_t ticks_ = 0;
     ReadyQueues queues_;
     std::vector<std::unique_ptr<Process>> processes_;
     std::vector<Wake> wakes_;

@@ -113,6 +113,10 @@ Worker::Did Worker::step() {
         expired = true;
         static_cast<TimedCall&>(deadline).due();
     });
+    if (const std::uint64_t ticks = kernel_.ticks(); ticks != ticks_) {
+        ticks_ = ticks;
+        ready_.ticked();
+    }
     ReadyNode* node = ready_.take(now);
     if (node == nullptr) {
         return drained || expired ? Did::Work : Did::Nothing;

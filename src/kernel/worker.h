@@ -151,6 +151,7 @@ private:
     struct CallAt;
     std::list<std::unique_ptr<CallAt>> calls_;
     ReadyQueues ready_;
+    std::uint64_t ticks_ = 0;         // Of the kernel, that are known here.
     MonotonicTime cpu_counted_to_{};  ///< Of the slice that runs.
     bool interrupted_ =
         false;  ///< The slice that runs ends because something waits for this worker itself.

@@ -278,7 +278,7 @@ Result<void> Node::boot() {
         parts.ready.store(true);
         return {};
     }
-    parts.ticker = std::make_unique<Ticker>([engine = parts.engine.get()] { engine->tick(); });
+    parts.ticker = std::make_unique<Ticker>([kernel = parts.kernel.get()] { kernel->tick(); });
     parts.kernel->start(kernel::Kernel::Threads::Real);
     parts.control->start();
     parts.http->start();

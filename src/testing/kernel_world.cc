@@ -334,14 +334,14 @@ void KernelWorld::compute(Nanoseconds by) {
             // All workers share one thread here: whoever computes gives way at every tick.
             kernel_->worker(index).post([](kernel::Worker&) {});
         }
-        engine_->tick();
+        kernel_->tick();
     };
     // A guest that makes no calls looks at the clock when it is asked at a tick.
     std::atomic<bool> over{false};
     std::thread ticker([&] {
         while (!over.load()) {
             const std::uint64_t looks = watched_clock_->looks();
-            engine_->tick();
+            kernel_->tick();
             // Not for ever: a tick that comes between two slices is seen by nobody.
             constexpr int kYieldsMax = 1000;
             for (int yields = 0;
@@ -368,7 +368,7 @@ void KernelWorld::let_looks_take(Nanoseconds each) {
         const auto before = ticks();
         clock_.advance(each);
         for (auto tick = before; tick < ticks(); ++tick) {
-            engine_->tick();
+            kernel_->tick();
         }
     };
 }

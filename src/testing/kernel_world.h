@@ -134,7 +134,7 @@ public:
     /// thread, so the same looks see the same ticks. Zero: it stands still again.
     void let_looks_take(Nanoseconds each);
     /// Ticks that running guests see, one each millisecond of virtual time.
-    void tick() { engine_->tick(); }
+    void tick() { kernel_->tick(); }
 
     /// Ends the kernel (gracefully) and boots a new one on the same journal. Scripts stay
     /// registered.
