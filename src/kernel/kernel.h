@@ -119,7 +119,6 @@ struct ProcessStatus {
 struct KernelCounters {
     std::atomic<std::uint64_t> denied{0};   ///< `kernel_denied_total`
     std::atomic<std::uint64_t> refused{0};  ///< `kernel_mailbox_refused_total`
-    std::atomic<std::uint64_t> messages{0};
 };
 
 class Kernel final : public ModuleServices {
@@ -285,11 +284,12 @@ private:
     const KernelOptions options_;
     const KernelParts parts_;
     ProcessTable table_;
-    KernelCounters counters_;
-    std::atomic<std::uint64_t> ticks_{0};
-    std::vector<std::unique_ptr<Worker>> workers_;
+    // Lines of their own: whoever counts must not slow those who look at something else.
+    alignas(kCacheLine) KernelCounters counters_;
+    alignas(kCacheLine) std::atomic<std::uint64_t> ticks_{0};
+    alignas(kCacheLine) std::atomic<std::uint32_t> next_appender_{1};
+    alignas(kCacheLine) std::vector<std::unique_ptr<Worker>> workers_;
     std::vector<std::thread> threads_;
-    std::atomic<std::uint32_t> next_appender_{1};
     std::vector<std::atomic<std::uint32_t>> population_;  ///< Processes per worker.
     /// What stored processes hold whose code could not be loaded at boot. They are not in the
     /// table, but their records stay for the next boot or a new initialisation (K-167). Only while

@@ -171,7 +171,6 @@ std::shared_ptr<const OnExit> Worker::on_exit(const Process& process, SequenceNu
 }
 
 void Worker::deliver(std::unique_ptr<Envelope> envelope) {
-    kernel_.counters().messages.fetch_add(1, std::memory_order_relaxed);
     const std::uint32_t place = envelope->target->facts.worker;
     if (place == index_) {
         arrive(std::move(envelope));

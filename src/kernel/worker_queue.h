@@ -41,6 +41,9 @@
 
 namespace perdure::kernel {
 
+/// What one thread writes often and others read lies this far from everything else, in bytes.
+inline constexpr std::size_t kCacheLine = 64;
+
 /// What can be pushed to a worker. The worker knows the kinds; the queue only owns and frees.
 struct WorkerItem {
     WorkerItem() = default;
@@ -133,8 +136,6 @@ private:
         }
         return tail_ != &stub_ && tail_ == head_.load(std::memory_order_seq_cst);
     }
-
-    static constexpr std::size_t kCacheLine = 64;
 
     // Pushers' line, the flag they read, and the worker's own line.
     alignas(kCacheLine) std::atomic<WorkerItem*> head_{&stub_};
