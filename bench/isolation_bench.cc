@@ -26,6 +26,7 @@ constexpr double kClockStepNs = 1000;
 constexpr int kPaced = 1000;
 constexpr std::uint64_t kPeriodNs = 1'000'000;
 constexpr int kListings = 20;
+constexpr std::uint64_t kMailboxMessages = 10'000;
 
 constexpr const char* kPing = "pair0:pair:bench.os";
 constexpr const char* kPong = "perdure.os@pair2:pair:bench.os";
@@ -46,6 +47,10 @@ std::vector<Neighbour> neighbours() {
     const auto flood = [](BenchNode& node) {
         node.tell(kCompanion, "sleep 1000000000");
         node.tell(kNeighbour, "send 1000000000000 64 perdure.os@" + std::string(kCompanion));
+        // Until then its messages are a load that the pair's worker has to take in.
+        while (node.process(kCompanion).mailbox_messages < kMailboxMessages) {
+            std::this_thread::yield();
+        }
     };
     const auto save = [](BenchNode& node) {
         node.tell(kNeighbour, "set-state 1000000000 10000000");
@@ -181,7 +186,9 @@ void report_all(const std::string& name, double throughput_least, const std::vec
 }
 
 void beside(const Neighbour& neighbour) {
-    BenchNode node(BenchNode::Flags{{"workers", "2"}, {"process_memory_bytes_max", "268435456"}});
+    BenchNode node(BenchNode::Flags{{"workers", "2"},
+                                    {"process_memory_bytes_max", "268435456"},
+                                    {"mailbox_messages_max", std::to_string(kMailboxMessages)}});
     // The node's own modules stand on the first worker: beside them it takes no process until both
     // have as many. From then on they are placed in turns.
     constexpr int kFilling = 16;
