@@ -173,6 +173,14 @@ void KernelModule::initialise(const IncomingRequest& request,
         refuse("the code of " + to_string(command.id) + " is missing; it travels as the blob", {});
         return;
     }
+    if (const std::uint64_t size = request.blob->bytes.size(),
+        most = kernel_.limits().component_bytes_max;
+        size > most) {
+        refuse("a component of " + std::to_string(size) + " bytes; at most " +
+                   std::to_string(most) + " are taken (component_bytes_max)",
+               {});
+        return;
+    }
     if (kernel_.journal().no_space()) {
         refuse("the disk has less than reserve_bytes free; make room and try again", {});  // K-247
         return;

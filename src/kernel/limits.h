@@ -15,6 +15,7 @@ struct KernelLimits {
     std::uint64_t message_body_bytes_max = 1ULL << 30;    ///< K-50
     std::uint64_t message_blob_bytes_max = 1ULL << 30;    ///< K-50
     std::uint64_t state_bytes_max = 1ULL << 30;           ///< K-182
+    std::uint64_t component_bytes_max = 64ULL << 20;      ///< Code that comes with a command.
     std::uint64_t process_memory_bytes_max = 1ULL << 30;  ///< K-232
     std::uint64_t exit_requests_waiting_max =
         1000;  ///< Exit requests taken above a mailbox's bound (K-264).

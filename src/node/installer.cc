@@ -80,12 +80,12 @@ struct Installer::Waiting {
     bool stopped = false;
 };
 
-Installer::Installer(Files& files, packages::CodeStore& store, kernel::Kernel& kernel,
-                     EntryLog& log, Log node_log)
-    : files_(files),
-      store_(store),
-      kernel_(kernel),
-      log_(log),
+Installer::Installer(const Parts& parts, std::size_t component_bytes_max, Log node_log)
+    : files_(parts.files),
+      store_(parts.store),
+      kernel_(parts.kernel),
+      log_(parts.log),
+      component_bytes_max_(component_bytes_max),
       node_log_(node_log),
       waiting_(std::make_shared<Waiting>()) {}
 Installer::~Installer() = default;
@@ -143,8 +143,9 @@ Result<Seen<StartedPackage>> Installer::install(const std::string& directory) {
         return Error(ErrorCode::Overloaded,
                      "the disk has less than reserve_bytes free; make room and try again");
     }
-    ASSIGN_OR_RETURN(packages::InstallPlan plan,
-                     packages::read_package(files_, directory, kernel_.own_node()));
+    ASSIGN_OR_RETURN(
+        packages::InstallPlan plan,
+        packages::read_package(files_, directory, kernel_.own_node(), component_bytes_max_));
     for (const std::string& warning : plan.warnings) {
         node_log_.warn("package_warning", LogField("package", to_string(plan.metadata.id)),
                        LogField("text", warning));

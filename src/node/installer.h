@@ -31,8 +31,13 @@ private:
 /// Thread: the blocking pool; one operation at a time. Every operation blocks.
 class Installer {
 public:
-    Installer(Files& files, packages::CodeStore& store, kernel::Kernel& kernel, EntryLog& log,
-              Log node_log);
+    struct Parts {
+        Files& files;
+        packages::CodeStore& store;
+        kernel::Kernel& kernel;
+        EntryLog& log;
+    };
+    Installer(const Parts& parts, std::size_t component_bytes_max, Log node_log);
     ~Installer();
 
     /// Whoever waits for processes to end gives up, now and from now on: the workers are about to
@@ -77,6 +82,7 @@ private:
     packages::CodeStore& store_;
     kernel::Kernel& kernel_;
     EntryLog& log_;
+    const std::size_t component_bytes_max_;
     const Log node_log_;
     std::mutex one_at_a_time_;
     std::function<void()> step_;

@@ -52,6 +52,7 @@ kernel::KernelLimits kernel_limits(const Settings& settings) {
     limits.message_body_bytes_max = settings.message_body_bytes_max;
     limits.message_blob_bytes_max = settings.message_blob_bytes_max;
     limits.state_bytes_max = settings.state_bytes_max;
+    limits.component_bytes_max = settings.component_bytes_max;
     limits.process_memory_bytes_max = settings.process_memory_bytes_max;
     limits.guest_clock_resolution_us =
         static_cast<std::uint32_t>(settings.guest_clock_resolution_us);
@@ -164,11 +165,11 @@ Result<std::unique_ptr<Node>> Node::start(LoadedSettings settings, NodeWorld wor
     std::vector<LogSink*> lines{&world.console};
     if (values.log_enabled) {
         const std::string folder = parts->home->path_of("log");
-        ASSIGN_OR_RETURN(auto lines_file, make_file_sink({folder + "/node.log",
-                                                          values.log_bytes_max, values.log_files}));
-        ASSIGN_OR_RETURN(
-            auto prints_file,
-            make_file_sink({folder + "/prints.log", values.log_bytes_max, values.log_files}));
+        const std::uint64_t half = values.log_bytes_max / 2;
+        ASSIGN_OR_RETURN(auto lines_file,
+                         make_file_sink({folder + "/node.log", half, values.log_files}));
+        ASSIGN_OR_RETURN(auto prints_file,
+                         make_file_sink({folder + "/prints.log", half, values.log_files}));
         parts->log_file =
             std::make_unique<AsyncSink>(std::move(lines_file), values.print_queue_bytes_max);
         parts->print_file =
@@ -226,11 +227,11 @@ Result<void> Node::boot() {
     }
     parts.pool = by_hand == nullptr ? parts.own_pool.get() : &by_hand->blocking;
     parts.journal = std::make_unique<JournalAdapter>(parts.storage->log(), *parts.pool);
-    ASSIGN_OR_RETURN(parts.code_store,
-                     packages::CodeStore::open(parts.world.files, parts.home->path(),
-                                               [&parts](const std::string& why) {
-                                                   parts.world.end(kExitStatusFailedSync, why);
-                                               }));
+    ASSIGN_OR_RETURN(
+        parts.code_store,
+        packages::CodeStore::open(
+            parts.world.files, parts.home->path(), values.component_bytes_max,
+            [&parts](const std::string& why) { parts.world.end(kExitStatusFailedSync, why); }));
     RETURN_IF_ERROR(Installer::bind_installed(*parts.code_store, parts.storage->log()));
     // Recovery has synced what it found (K-270), so no crash brings back a record whose code goes
     // here. A log in memory has not looked at the records on disk, which may name all of it.
@@ -265,8 +266,9 @@ Result<void> Node::boot() {
     parts.timer_module =
         std::make_unique<modules::TimerModule>(*parts.kernel, parts.world.clock, values.timers_max);
     parts.control_module = std::make_unique<ControlModule>(*parts.kernel);
-    parts.installer = std::make_unique<Installer>(parts.world.files, *parts.code_store,
-                                                  *parts.kernel, parts.storage->log(), *parts.log);
+    parts.installer = std::make_unique<Installer>(
+        Installer::Parts{parts.world.files, *parts.code_store, *parts.kernel, parts.storage->log()},
+        values.component_bytes_max, *parts.log);
     parts.kernel->add_module(*parts.kernel_module);
     parts.kernel->add_module(*parts.state_module);
     parts.kernel->add_module(*parts.timer_module);

@@ -39,8 +39,8 @@ struct Settings {
     LogLevel log_level = LogLevel::Info;  ///< `log.level`: of the node's own lines.
     bool log_enabled = true;              ///< `log.enabled`: whether the log file is written.
     std::uint64_t log_bytes_max =
-        16'000'000;               ///< `log.bytes_max`: over all files together (M-TRM-6).
-    std::uint64_t log_files = 4;  ///< `log.files`
+        16'000'000;  ///< `log.bytes_max`: over all files of both logs together (M-TRM-6).
+    std::uint64_t log_files = 4;  ///< `log.files`: of each log.
     std::uint64_t verbosity = 0;  ///< 0 to 4 (K-231).
     std::uint64_t workers = 1;    ///< Default: the machine's hardware threads.
     std::uint64_t blocking_threads = 4;
@@ -61,7 +61,6 @@ struct Settings {
     std::uint64_t message_blob_bytes_max = 1u << 30;
     std::uint64_t timers_max = 100'000;
     std::uint64_t guest_clock_resolution_us = 1'000;
-    bool restart_backoff = false;
     std::uint64_t print_bytes_max = 64u << 10;  ///< One print; what is longer is cut with a mark.
     std::uint64_t print_queue_bytes_max =
         4u << 20;  ///< Prints waiting for the gate or a slow terminal (K-230).

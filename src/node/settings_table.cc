@@ -6,6 +6,7 @@
 
 #include "abi/ids.h"
 #include "abi/quote.h"
+#include "packages/code_store.h"
 
 namespace perdure::node {
 namespace {
@@ -31,15 +32,15 @@ constexpr SettingEntry kTable[] = {
     {"log.enabled", BooleanField{&Settings::log_enabled}, "", "", "",
      "Whether log lines and prints are written to files in the home."},
     {"log.bytes_max", IntegerField{&Settings::log_bytes_max, 64 * kKiB, 64 * kGiB}, "bytes", "--max-log-size", "",
-     "Size of all log files together; the oldest is dropped."},
+     "Size of all files in log/ together, half for the node's own lines, half for prints; the oldest are dropped."},
     {"log.files", IntegerField{&Settings::log_files, 1, 100}, "files", "--number-log-files", "",
-     "Over how many files the log is spread."},
+     "Over how many files each half of the log is spread; fewer where one would be below 4096 bytes."},
     {"verbosity", IntegerField{&Settings::verbosity, 0, 4}, "", "--verbosity", "",
      "Prints of guests up to this level are shown: 0 plain output, 1 debug, 2 runtime information, 3 and 4 events."},
     {"workers", IntegerField{&Settings::workers, 1, 1024}, "threads", "", "hardware threads",
      "Threads that run processes."},
     {"blocking_threads", IntegerField{&Settings::blocking_threads, 1, 256}, "threads", "", "",
-     "Threads for work that blocks: files, compiling."},
+     "Threads for work that blocks: files, installing, values too large for the log."},
     {"processes_max", IntegerField{&Settings::processes_max, 1, 1'000'000}, "processes", "", "",
      "Processes at once; the machine's address space may allow fewer."},
     {"durability", DurabilityField{&Settings::durability}, "", "", "",
@@ -62,8 +63,8 @@ constexpr SettingEntry kTable[] = {
      "Requests of one process that wait for a Response."},
     {"process_memory_bytes_max", IntegerField{&Settings::process_memory_bytes_max, 64 * kKiB, 4 * kGiB}, "bytes", "", "",
      "Linear memory of one process; more is refused to its allocator."},
-    {"component_bytes_max", IntegerField{&Settings::component_bytes_max, kKiB, 4 * kGiB}, "bytes", "", "",
-     "Size of one component; a larger one is refused at install."},
+    {"component_bytes_max", IntegerField{&Settings::component_bytes_max, kKiB, packages::kComponentBytesMax}, "bytes", "", "",
+     "Size of one component; a larger one is refused. Installed ones stay."},
     {"state_bytes_max", IntegerField{&Settings::state_bytes_max, 1, 4 * kGiB}, "bytes", "", "",
      "Saved state of one process; saving more ends the process."},
     {"message_body_bytes_max", IntegerField{&Settings::message_body_bytes_max, kKiB, 4 * kGiB}, "bytes", "", "",
@@ -74,8 +75,6 @@ constexpr SettingEntry kTable[] = {
      "Timers of one process that may wait at once."},
     {"guest_clock_resolution_us", IntegerField{&Settings::guest_clock_resolution_us, 1, 1'000'000}, "µs", "", "",
      "Resolution of the clocks that guests read."},
-    {"restart_backoff", BooleanField{&Settings::restart_backoff}, "", "", "",
-     "Whether a process that keeps crashing is restarted more and more slowly instead of at once."},
     {"print_bytes_max", IntegerField{&Settings::print_bytes_max, 80, 64 * kMiB}, "bytes", "", "",
      "One print of a guest; what is longer is cut with a mark."},
     {"print_queue_bytes_max", IntegerField{&Settings::print_queue_bytes_max, 64 * kKiB, 4 * kGiB}, "bytes", "", "",

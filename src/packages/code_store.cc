@@ -43,8 +43,10 @@ std::string code_handle(const PackageId& package, std::string_view path) {
 }
 
 Result<std::unique_ptr<CodeStore>> CodeStore::open(Files& files, const std::string& home,
+                                                   std::size_t component_bytes_max,
                                                    FailedSync failed_sync) {
-    std::unique_ptr<CodeStore> store(new CodeStore(files, home + "/code", std::move(failed_sync)));
+    std::unique_ptr<CodeStore> store(
+        new CodeStore(files, home + "/code", component_bytes_max, std::move(failed_sync)));
     const auto made = files.make_directory(store->directory_);
     if (!made && made.error().code() != ErrorCode::AlreadyExists) {
         return made.error();
@@ -57,14 +59,18 @@ Result<std::unique_ptr<CodeStore>> CodeStore::open(Files& files, const std::stri
     return store;
 }
 
-CodeStore::CodeStore(Files& files, std::string directory, FailedSync failed_sync)
-    : files_(files), directory_(std::move(directory)), failed_sync_(std::move(failed_sync)) {}
+CodeStore::CodeStore(Files& files, std::string directory, std::size_t component_bytes_max,
+                     FailedSync failed_sync)
+    : files_(files),
+      directory_(std::move(directory)),
+      component_bytes_max_(component_bytes_max),
+      failed_sync_(std::move(failed_sync)) {}
 
 Result<ContentHash> CodeStore::put(ByteView wasm) {
-    if (wasm.size() > kComponentBytesMax) {
+    if (wasm.size() > component_bytes_max_) {
         return Error(ErrorCode::Overloaded,
                      "a component of " + std::to_string(wasm.size()) + " bytes; at most " +
-                         std::to_string(kComponentBytesMax) + " are taken (component_bytes_max)");
+                         std::to_string(component_bytes_max_) + " are taken (component_bytes_max)");
     }
     const ContentHash hash = content_hash(wasm);
     // Its name alone proves nothing: a damaged file is replaced here, which is the cure `load`

@@ -27,8 +27,9 @@
 
 namespace perdure::packages {
 
-/// The largest component that is taken (wasm-engine specification §12.5).
-inline constexpr std::size_t kComponentBytesMax = 64u << 20;  // component_bytes_max
+/// The largest component that the engine takes (wasm-engine specification §12.5), and so the end of
+/// the range of the setting `component_bytes_max`.
+inline constexpr std::size_t kComponentBytesMax = 64u << 20;
 
 struct FoundCode {
     Bytes wasm;
@@ -44,12 +45,15 @@ public:
     /// Called when a sync failed: what is on disk is unknown and the node has to stop (K-247).
     using FailedSync = std::function<void(const std::string& why)>;
 
-    /// Makes `<home>/code` when it is missing. `files` outlives the store. Errors: those of Files.
+    /// Makes `<home>/code` when it is missing. `component_bytes_max`, at most kComponentBytesMax,
+    /// holds for what is put; what is there is read whatever its size. `files` outlives the store.
+    /// Errors: those of Files.
     static Result<std::unique_ptr<CodeStore>> open(Files& files, const std::string& home,
+                                                   std::size_t component_bytes_max,
                                                    FailedSync failed_sync);
 
     /// Stores `wasm` unless it is there already and undamaged. Errors: Overloaded
-    /// (kComponentBytesMax, or no space), Io.
+    /// (component_bytes_max, or no space), Io.
     Result<ContentHash> put(ByteView wasm);
 
     /// Errors: NotFound, Corrupt (the bytes do not have this hash; install the package again), Io.
@@ -77,7 +81,8 @@ public:
     Removed remove_unused();
 
 private:
-    CodeStore(Files& files, std::string directory, FailedSync failed_sync);
+    CodeStore(Files& files, std::string directory, std::size_t component_bytes_max,
+              FailedSync failed_sync);
 
     Result<void> write_synced(const std::string& path, ByteView bytes);
     Error report(const SyncOutcome& failed);
@@ -87,6 +92,7 @@ private:
 
     Files& files_;
     const std::string directory_;
+    const std::size_t component_bytes_max_;
     const FailedSync failed_sync_;
     Guarded<Bound> bound_;
 };

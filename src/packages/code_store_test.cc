@@ -15,9 +15,10 @@ protected:
         store_ = open();
     }
 
-    std::unique_ptr<CodeStore> open() {
-        auto store = CodeStore::open(
-            files_, "/home", [this](const std::string& why) { failed_syncs_.push_back(why); });
+    std::unique_ptr<CodeStore> open(std::size_t component_bytes_max = kComponentBytesMax) {
+        auto store =
+            CodeStore::open(files_, "/home", component_bytes_max,
+                            [this](const std::string& why) { failed_syncs_.push_back(why); });
         EXPECT_TRUE(store) << store.error().message();
         return std::move(store).value();
     }
@@ -70,7 +71,8 @@ TEST_F(CodeStoreTest, WhatPutHasReturnedIsOnDiskAfterAPowerCut) {
     ASSERT_TRUE(files_.sync_directory("/"));
     for (const Crash crash : {Crash::Lost, Crash::Torn, Crash::Reordered}) {
         SimulatedFiles after(files_.image_after(crash, 1));
-        auto store = CodeStore::open(after, "/home", [](const std::string&) {}).value();
+        auto store =
+            CodeStore::open(after, "/home", kComponentBytesMax, [](const std::string&) {}).value();
         EXPECT_EQ(text_of(store->load(hash).value()), "code") << to_string(crash);
     }
 }
@@ -156,7 +158,8 @@ TEST_F(CodeStoreTest, APowerCutAfterTheCleanupBringsBackNoMoreThanUnusedFiles) {
     ASSERT_EQ(store_->remove_unused().count, 1u);
     for (const Crash crash : {Crash::Lost, Crash::Torn, Crash::Reordered}) {
         SimulatedFiles after(files_.image_after(crash, 1));
-        auto store = CodeStore::open(after, "/home", [](const std::string&) {}).value();
+        auto store =
+            CodeStore::open(after, "/home", kComponentBytesMax, [](const std::string&) {}).value();
         store->bind(record);
         EXPECT_FALSE(store->remove_unused().failure) << to_string(crash);
         EXPECT_EQ(text_of(store->read("/app:pub.os/pkg/a.wasm").value().wasm), "used");
@@ -188,12 +191,24 @@ TEST_F(CodeStoreTest, EveryFailedSyncIsReportedForTheNodeToStop) {
 }
 
 TEST_F(CodeStoreTest, AComponentAboveTheLimitIsRefused) {
-    Bytes large(kComponentBytesMax);
-    EXPECT_TRUE(store_->put(large));
-    large.push_back(0);
-    const auto refused = store_->put(large);
-    ASSERT_FALSE(refused);
-    EXPECT_EQ(refused.error().code(), ErrorCode::Overloaded);
+    for (const std::size_t limit : {std::size_t{4096}, kComponentBytesMax}) {
+        const auto store = open(limit);
+        Bytes large(limit);
+        EXPECT_TRUE(store->put(large));
+        large.push_back(0);
+        const auto refused = store->put(large);
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code(), ErrorCode::Overloaded);
+        EXPECT_NE(refused.error().message().find(std::to_string(limit)), std::string::npos);
+        EXPECT_NE(refused.error().message().find("component_bytes_max"), std::string::npos);
+    }
+}
+
+// Whoever lowers the setting keeps the packages that are installed.
+TEST_F(CodeStoreTest, CodeThatIsThereIsReadAlsoAboveTheLimit) {
+    const Bytes large(4097);
+    const ContentHash hash = store_->put(large).value();
+    EXPECT_EQ(open(4096)->load(hash).value(), large);
 }
 
 TEST_F(CodeStoreTest, OpeningAnExistingStoreKeepsItsFiles) {

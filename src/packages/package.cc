@@ -43,7 +43,8 @@ Result<std::string> read_text(Files& files, const std::string& directory, std::s
 // Finds and reads the `.wasm` files below `pkg/`.
 class CodeReader {
 public:
-    CodeReader(Files& files, std::string root) : files_(files), root_(std::move(root)) {}
+    CodeReader(Files& files, std::string root, std::size_t component_bytes_max)
+        : files_(files), root_(std::move(root)), component_bytes_max_(component_bytes_max) {}
 
     Result<std::vector<PlannedFile>> read() {
         RETURN_IF_ERROR(visit("", 0));
@@ -75,9 +76,9 @@ private:
     Result<void> add(const std::string& path, std::uint64_t size) {
         const std::string where = "pkg/" + path;
         RETURN_IF_ERROR(parse_package_path(path).with_context(where));
-        if (size > kComponentBytesMax) {
-            return over_limit(where + " has " + std::to_string(size) + " bytes", kComponentBytesMax,
-                              "component_bytes_max");
+        if (size > component_bytes_max_) {
+            return over_limit(where + " has " + std::to_string(size) + " bytes",
+                              component_bytes_max_, "component_bytes_max");
         }
         if (found_.size() == kCodeFilesPerPackageMax) {
             return over_limit(where + " is one Wasm file too many", kCodeFilesPerPackageMax,
@@ -87,7 +88,7 @@ private:
             return over_limit(where + " makes the package's code too large",
                               kCodeBytesPerPackageMax, "code_bytes_per_package_max");
         }
-        auto wasm = read_file(files_, root_ + '/' + path, kComponentBytesMax);
+        auto wasm = read_file(files_, root_ + '/' + path, component_bytes_max_);
         if (!wasm) {
             return Error(wasm.error()).with_context(where);
         }
@@ -99,6 +100,7 @@ private:
 
     Files& files_;
     const std::string root_;
+    const std::size_t component_bytes_max_;
     std::size_t bytes_ = 0;
     std::vector<PlannedFile> found_;
 };
@@ -175,7 +177,7 @@ void judge_publisher(InstallPlan& plan, std::string_view own_node) {
 }  // namespace
 
 Result<InstallPlan> read_package(Files& files, const std::string& directory,
-                                 std::string_view own_node) {
+                                 std::string_view own_node, std::size_t component_bytes_max) {
     InstallPlan plan;
     ASSIGN_OR_RETURN(
         const std::string metadata_text,
@@ -194,7 +196,7 @@ Result<InstallPlan> read_package(Files& files, const std::string& directory,
     for (const std::string& warning : manifest.warnings) {
         plan.warnings.push_back(std::string(kManifestFile) + ": " + warning);
     }
-    ASSIGN_OR_RETURN(plan.files, CodeReader(files, directory + "/pkg").read());
+    ASSIGN_OR_RETURN(plan.files, CodeReader(files, directory + "/pkg", component_bytes_max).read());
     judge_publisher(plan, own_node);
     for (const ManifestEntry& entry : manifest.entries) {
         ASSIGN_OR_RETURN(PlannedProcess process, plan_process(entry, plan, own_node));

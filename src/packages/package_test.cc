@@ -32,7 +32,9 @@ protected:
                                         R"(","publisher":")" + std::string(publisher) +
                                         R"(","current_version":"1","wit_version":1}})");
     }
-    Result<InstallPlan> read() { return read_package(files_, "/app", "own.os"); }
+    Result<InstallPlan> read(std::size_t component_bytes_max = kComponentBytesMax) {
+        return read_package(files_, "/app", "own.os", component_bytes_max);
+    }
     std::string message() {
         const auto plan = read();
         return plan ? "accepted" : plan.error().message();
@@ -89,7 +91,7 @@ TEST_F(PackageTest, WasmFilesWithoutAProcessAreTakenForSpawnAndOthersAreLeft) {
 
 TEST_F(PackageTest, MissingFilesAreNamedWithTheCure) {
     EXPECT_EQ(
-        read_package(files_, "/nowhere", "own.os").error().message(),
+        read_package(files_, "/nowhere", "own.os", kComponentBytesMax).error().message(),
         "metadata.json is missing; a package directory holds metadata.json and pkg/manifest.json");
     ASSERT_TRUE(files_.remove("/app/pkg/a.wasm"));
     EXPECT_TRUE(message().starts_with("pkg/a.wasm is missing; process \"a\" needs it"))
@@ -144,6 +146,10 @@ TEST_F(PackageTest, OversizedFilesAreRefusedByTheNameOfTheLimit) {
     EXPECT_EQ(message(), "accepted");
     write("/app/pkg/a.wasm", std::string(kComponentBytesMax + 1, 'x'));
     EXPECT_NE(message().find("component_bytes_max"), std::string::npos) << message();
+    write("/app/pkg/a.wasm", std::string(1024, 'x'));
+    EXPECT_TRUE(read(1024));
+    EXPECT_NE(read(1023).error().message().find("at most 1023 are taken (component_bytes_max)"),
+              std::string::npos);
     write("/app/pkg/a.wasm", "x");
     write("/app/pkg/manifest.json", std::string(kManifestBytesMax + 1, ' '));
     EXPECT_NE(message().find("manifest_bytes_max"), std::string::npos) << message();

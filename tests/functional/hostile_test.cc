@@ -292,6 +292,25 @@ TEST_F(Packages, AComponentAboveTheLimitIsRefusedByTheLimit) {
     expect_start_refused("component_bytes_max");
 }
 
+TEST_F(Packages, TheLimitOfAComponentIsASetting) {
+    const std::string most =
+        std::to_string(std::filesystem::file_size(package_ + "/pkg/echo.wasm"));
+    NodeProcess node({.home = directory_ / "limited",
+                      .arguments = {package_},
+                      .environment = {{"PERDURE_COMPONENT_BYTES_MAX", most}}});
+    EXPECT_TRUE(node.wait_for_line("echo at ")) << node.errors();
+    // An empty custom section: the same component, and above the limit.
+    write_file(package_ + "/pkg/echo.wasm", read_fixture("echo") + std::string("\0\1\0", 3));
+    expect_refusal(node.command({"start", package_}), 1,
+                   "at most " + most + " are taken (component_bytes_max)");
+    EXPECT_EQ(node.command({"send", "echo:talk:test.os", "hello"}).out, "hello\n");
+    // Whoever lowers the limit keeps what is installed.
+    EXPECT_EQ(node.end(), 0);
+    NodeProcess lowered(
+        {.home = directory_ / "limited", .environment = {{"PERDURE_COMPONENT_BYTES_MAX", "1024"}}});
+    EXPECT_TRUE(lowered.wait_for_line("echo at ")) << lowered.errors();
+}
+
 void put_number(std::string& bytes, std::size_t number) {
     do {
         const auto low = static_cast<char>(number & 0x7f);
