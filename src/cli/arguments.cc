@@ -185,7 +185,11 @@ private:
                        "Settings file instead of perdure.yaml in the home")
             ->type_name("FILE");
         app.add_flag("-d,--detach,--detached", detach_,
-                     "Return when the node in the background is ready");
+                     "Return when the node in the background is ready; it is quiet, into "
+                     "console.log of the home");
+        app.add_flag("-q,--quiet", quiet_,
+                     "Write only the ready line, the end and what went wrong; prints and log lines "
+                     "go to the files in log/ alone");
         const std::map<std::string, std::string> more_names = {{"--http-port", "-p,--port,"},
                                                                {"--verbosity", "-v,"}};
         for (const node::SettingDescription& setting : node::describe_settings()) {
@@ -229,6 +233,7 @@ private:
     Result<Parsed> finish() {
         invocation_.format = json_ ? OutputFormat::Json : OutputFormat::Text;
         invocation_.detach = detach_ ? Switch::On : Switch::Off;
+        invocation_.quiet = quiet_ ? Switch::On : Switch::Off;
         invocation_.follow = follow_ ? Switch::On : Switch::Off;
         invocation_.origin = origin_ ? Switch::On : Switch::Off;
         invocation_.timeout_seconds = no_wait_ ? std::nullopt : std::optional(timeout_);
@@ -280,6 +285,7 @@ private:
     Invocation invocation_;
     bool json_ = false;
     bool detach_ = false;
+    bool quiet_ = false;
     bool follow_ = false;
     bool origin_ = false;
     bool no_wait_ = false;

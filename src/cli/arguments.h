@@ -27,6 +27,7 @@ struct Invocation {
     std::vector<std::string> package_dirs;  ///< run: as typed.
     std::optional<std::string> config_file;
     Switch detach = Switch::Off;
+    Switch quiet = Switch::Off;
     std::vector<node::SettingFlag> setting_flags;
 
     std::string directory = ".";  ///< build, start

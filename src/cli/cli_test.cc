@@ -374,8 +374,15 @@ TEST_F(CliTest, RunPassesSettingsAndPackages) {
     EXPECT_EQ(ran->settings.values.verbosity, 1u);
     EXPECT_THAT(ran->package_dirs, ElementsAre(home + "/p"));
     EXPECT_EQ(ran->attach, node::Attach::Foreground);
+    EXPECT_EQ(ran->console, node::Console::Everything);
     EXPECT_EQ(ran->output_colours, node::Colours::Off);
     EXPECT_EQ(ran->program, "/opt/bin/perdure");
+}
+
+TEST_F(CliTest, AQuietRunHasABoundedConsole) {
+    EXPECT_EQ(perdure({"run", "--quiet"}), 42);
+    EXPECT_EQ(ran->console, node::Console::Bounded);
+    EXPECT_EQ(ran->attach, node::Attach::Foreground);
 }
 
 TEST_F(CliTest, ADetachedRunIsStartedAgainWithTheSameArguments) {
@@ -384,8 +391,9 @@ TEST_F(CliTest, ADetachedRunIsStartedAgainWithTheSameArguments) {
     EXPECT_EQ(perdure({"run", "--detach", "--http-port", "0", "-l", "--config", "c.yaml", "p"}),
               42);
     EXPECT_EQ(ran->attach, node::Attach::Detached);
-    EXPECT_THAT(ran->arguments, ElementsAre("run", "--home", home, "--config", home + "/c.yaml",
-                                            "--http-port", "0", "--logging-off", home + "/p"));
+    EXPECT_THAT(ran->arguments,
+                ElementsAre("run", "--quiet", "--home", home, "--config", home + "/c.yaml",
+                            "--http-port", "0", "--logging-off", home + "/p"));
 }
 
 TEST_F(CliTest, RunWithBadSettingsOrPackagesEndsWithStatus2) {

@@ -36,7 +36,7 @@ Result<node::LoadedSettings> load(const Session& session) {
 /// there.
 std::vector<std::string> arguments_without_detach(const Session& session,
                                                   const std::vector<std::string>& package_dirs) {
-    std::vector<std::string> arguments = {"run", "--home", session.home};
+    std::vector<std::string> arguments = {"run", "--quiet", "--home", session.home};
     if (session.invocation.config_file) {
         arguments.insert(arguments.end(),
                          {"--config", session.absolute(*session.invocation.config_file)});
@@ -119,6 +119,8 @@ Outcome run(const Session& session) {
     }
     options.attach =
         session.invocation.detach == Switch::On ? node::Attach::Detached : node::Attach::Foreground;
+    options.console =
+        session.invocation.quiet == Switch::On ? node::Console::Bounded : node::Console::Everything;
     const auto colours = [&](Device device) {
         return session.colouring_of(device) == Colouring::On ? node::Colours::On
                                                              : node::Colours::Off;

@@ -43,6 +43,12 @@ sigset_t ending_signals() {
     return set;
 }
 
+/// For a console that is a file nobody watches.
+class NoSink final : public LogSink {
+public:
+    void write(LogLevel, std::string_view) override {}
+};
+
 void print_error(const Error& error) {
     std::fprintf(stderr, "perdure: %s\n", error.message().c_str());
 }
@@ -93,8 +99,10 @@ int run_in_foreground(const RunOptions& options) {
 
     const SystemClock clock;
     const std::unique_ptr<Files> files = make_posix_files();
-    const auto console =
-        std::make_unique<AsyncSink>(make_stderr_sink(options.error_colours), kOutputBytesMax);
+    const bool bounded = options.console == Console::Bounded;
+    const auto console = std::make_unique<AsyncSink>(
+        bounded ? std::make_unique<NoSink>() : make_stderr_sink(options.error_colours),
+        kOutputBytesMax);
     OutputWriter output(STDOUT_FILENO, kOutputBytesMax);
     const TestHooks hooks = read_test_hooks();
     std::atomic<bool> slow{false};
@@ -134,8 +142,8 @@ int run_in_foreground(const RunOptions& options) {
     query.verbosity = static_cast<std::uint8_t>(options.settings.values.verbosity);
     query.until = LogQuery::Until::Forever;
     LogReceiver receiver;
-    receiver.line = [&output](const LogLine& line) {
-        if (line.origin == LogOrigin::Print) {
+    receiver.line = [&output, bounded](const LogLine& line) {
+        if (line.origin == LogOrigin::Print && !bounded) {
             output.write_line(line.text);
         }
     };
@@ -150,6 +158,9 @@ int run_in_foreground(const RunOptions& options) {
     int signal_number = 0;
     sigwait(&signals, &signal_number);
     started->reset();
+    if (bounded) {
+        output.write_line("ended home=" + options.settings.values.home);
+    }
     return static_cast<int>(ExitStatus::Success);
 }
 

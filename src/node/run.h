@@ -21,6 +21,12 @@ enum class ExitStatus : int {
     FailedSync = 74,  ///< K-247: what is on disk is unknown; the next start recovers.
 };
 
+/// What a node in the foreground writes to its standard streams.
+enum class Console : std::uint8_t {
+    Everything,
+    Bounded,  ///< Its start, its end, and what ended it: for a node in the background, whose lines
+              ///< and prints are in `log/`.
+};
 enum class Colours : std::uint8_t { Off, On };
 enum class Attach : std::uint8_t {
     Foreground,  ///< Stay, follow the prints of `package_dirs`, end by signal or `shutdown`.
@@ -32,17 +38,19 @@ struct RunOptions {
     std::vector<std::string>
         package_dirs;  ///< Absolute; installed in this order once the node runs.
     Attach attach = Attach::Foreground;
+    Console console = Console::Everything;
     Colours output_colours =
         Colours::Off;  ///< Of standard output: on only for a terminal and without NO_COLOR.
     Colours error_colours = Colours::Off;  ///< The same for the error stream.
     std::string program;  ///< Absolute path of this binary, for starting the detached one.
-    std::vector<std::string>
-        arguments;  ///< What a detached node is started with: `run --home … ` without --detach.
+    std::vector<std::string> arguments;  ///< What a detached node is started with: `run --home …
+                                         ///< --quiet` without --detach.
 };
 
 /// Runs a node in `options.settings.values.home`. Prints `ready http=HOST:PORT home=PATH` on
-/// standard output when ready; errors are one line on the error stream. Signals HUP, TERM, INT and
-/// QUIT end it in order. Thread: the main thread; once per program.
+/// standard output when ready, and on a bounded console `ended home=PATH` at the end; errors are
+/// one line on the error stream. Signals HUP, TERM, INT and QUIT end it in order. Thread: the main
+/// thread; once per program.
 int run_node(const RunOptions& options);
 
 /// The version of this program; `perdure version` without a node.

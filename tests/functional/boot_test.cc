@@ -365,8 +365,53 @@ TEST(Detached, ANodeInTheBackgroundIsReadyWhenTheCommandReturnsAndEndsByStop) {
     EXPECT_EQ(run_program({"stop", "--home", home}).status, 0);
     EXPECT_TRUE(eventually([&] { return run_program({"doctor", "--home", home}).status == 0; }));
     EXPECT_EQ(run_program({"ps", "--home", home}).status, 1);
-    const std::string console = read_whole_file(home + "/console.log");
-    EXPECT_NE(console.find("counter: 1"), std::string::npos) << console;
+    EXPECT_TRUE(eventually([&] {
+        return read_whole_file(home + "/console.log") == started.out + "ended home=" + home + "\n";
+    })) << read_whole_file(home + "/console.log");
+    EXPECT_NE(read_whole_file(home + "/log/prints.log").find("counter: 1"), std::string::npos);
+}
+
+// console.log got every print and was never cut; the two logs together took twice the setting.
+TEST(Detached, WhatACrashLoopWritesStaysBelowTheSetting) {
+    constexpr std::uint64_t kMost = 65'536;
+    const TemporaryDirectory directory;
+    const std::string home = directory / "home";
+    const std::string package =
+        make_package(directory.path(), "bad",
+                     {{.name = "panic", .fixture = "panic-rust", .on_exit = "\"Restart\""}});
+    const Ended started = run_program({"run", "--detach", "--home", home, "--http-port", "0",
+                                       "--max-log-size", std::to_string(kMost), package});
+    ASSERT_EQ(started.status, 0) << started.err;
+    const auto restarts = [&] {
+        const Json answer = json_of(run_program({"ps", "--json", "--home", home}));
+        const auto& rows = *answer.find("processes")->as_array();
+        return rows.empty() ? 0 : number_of(rows.front(), "restarts");
+    };
+    EXPECT_TRUE(eventually([&] { return restarts() > 1000; }));
+    EXPECT_EQ(run_program({"stop", "--home", home}).status, 0);
+    EXPECT_TRUE(eventually([&] {
+        return read_whole_file(home + "/console.log") == started.out + "ended home=" + home + "\n";
+    })) << read_whole_file(home + "/console.log");
+    std::uint64_t bytes = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(home + "/log")) {
+        bytes += entry.file_size();
+    }
+    EXPECT_GT(bytes, kMost / 4);
+    EXPECT_LE(bytes, kMost);
+}
+
+TEST(Detached, AnErrorAfterTheReadyLineIsInTheConsoleFile) {
+    const TemporaryDirectory directory;
+    const std::string home = directory / "home";
+    const std::string package = make_package(
+        directory.path(), "strange", {{.name = "strange", .fixture = "text-missing-import"}});
+    static_cast<void>(
+        run_program({"run", "--detach", "--home", home, "--http-port", "0", package}));
+    EXPECT_TRUE(eventually([&] {
+        return std::filesystem::exists(home + "/console.log") &&
+               read_whole_file(home + "/console.log").find("perdure: " + package) !=
+                   std::string::npos;
+    }));
 }
 
 TEST(Detached, AStartThatFailsIsReportedWithItsStatus) {
