@@ -60,17 +60,29 @@ int status_of(const Error& error) {
     return exit_status_of_start(error);
 }
 
-/// The directories above `path` that are missing, mode 0700 (M-DSK-6). What stands in the way is
-/// found by whoever opens the home.
-void make_parents(Files& files, const std::string& path) {
+/// `path` and the directories above it, as far as they are missing, mode 0700 (M-DSK-6).
+Result<void> make_directories(Files& files, const std::string& path) {
     const std::string parent = parent_of(path);
-    if (parent == path || files.info(parent)) {
-        return;
+    if (parent == path || files.info(path)) {
+        return {};
     }
-    make_parents(files, parent);
-    if (files.make_directory(parent)) {
-        static_cast<void>(files.sync_directory(parent_of(parent)));
+    RETURN_IF_ERROR(make_directories(files, parent));
+    auto made = files.make_directory(path);
+    if (!made) {
+        return made.error().code() == ErrorCode::AlreadyExists ? Result<void>() : made;
     }
+    static_cast<void>(files.sync_directory(parent));
+    return {};
+}
+
+/// Makes the way to `home` as far as `directory`, which is `home` or what is above it.
+Result<void> make_way(Files& files, const std::string& home, const std::string& directory) {
+    auto made = make_directories(files, directory);
+    if (made) {
+        return {};
+    }
+    return Error(made.error().code(), home + ": cannot be made (" + made.error().message() +
+                                          "); choose another home with --home");
 }
 
 std::string ready_line(const Node& node, const Settings& settings) {
@@ -108,11 +120,16 @@ int run_in_foreground(const RunOptions& options) {
     std::atomic<bool> slow{false};
     const std::unique_ptr<Files> hooked_files = with_test_hooks(*files, hooks, slow);
     if (hooks.any()) {
-        console->write(
-            LogLevel::Warn,
-            "test_hooks_set cure=\"unset the variables PERDURE_TEST_…: this node may lose data\"");
+        make_stderr_sink(options.error_colours)
+            ->write(LogLevel::Warn,
+                    "test_hooks_set cure=\"unset the variables PERDURE_TEST_…: this node may lose "
+                    "data\"");
     }
-    make_parents(*files, options.settings.values.home);
+    const std::string& home = options.settings.values.home;
+    if (const auto made = make_way(*files, home, parent_of(home)); !made) {
+        print_error(made.error());
+        return static_cast<int>(ExitStatus::Failure);
+    }
     Files& disk = hooks.any() ? *hooked_files : *files;
     NodeWorld world{
         clock,
@@ -159,7 +176,7 @@ int run_in_foreground(const RunOptions& options) {
     sigwait(&signals, &signal_number);
     started->reset();
     if (bounded) {
-        output.write_line("ended home=" + options.settings.values.home);
+        output.write_line("ended home=" + home);
     }
     return static_cast<int>(ExitStatus::Success);
 }
@@ -167,9 +184,7 @@ int run_in_foreground(const RunOptions& options) {
 int run_detached(const RunOptions& options) {
     const std::string& home = options.settings.values.home;
     const std::unique_ptr<Files> files = make_posix_files();
-    make_parents(*files, home);
-    const auto made = files->make_directory(home);
-    if (!made && made.error().code() != ErrorCode::AlreadyExists) {
+    if (const auto made = make_way(*files, home, home); !made) {
         print_error(made.error());
         return static_cast<int>(ExitStatus::Failure);
     }

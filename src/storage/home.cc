@@ -28,6 +28,17 @@ Result<void> synced(const SyncOutcome& outcome) {
     return {};
 }
 
+/// The outcome of the first thing written to a home: a refusal gets its cure.
+template <typename T>
+Result<T> writable(Result<T> outcome, const std::string& home) {
+    if (outcome || outcome.error().code() != ErrorCode::NotPermitted) {
+        return outcome;
+    }
+    return Error(ErrorCode::NotPermitted, home + ": cannot be written (" +
+                                              outcome.error().message() +
+                                              "); choose another home with --home");
+}
+
 /// The file appears whole or not at all.
 Result<void> write_version(Files& files, const std::string& home) {
     const std::string path = home + "/version";
@@ -83,7 +94,7 @@ std::string Home::path_of(std::string_view name) const {
 Result<std::unique_ptr<Home>> Home::open(Files& files, const std::string& path) {
     auto info = files.info(path);
     if (!info && info.error().code() == ErrorCode::NotFound) {
-        RETURN_IF_ERROR(files.make_directory(path));
+        RETURN_IF_ERROR(writable(files.make_directory(path), path));
         RETURN_IF_ERROR(synced(files.sync_directory(parent_of(path))));
         info = files.info(path);
     }
@@ -94,13 +105,19 @@ Result<std::unique_ptr<Home>> Home::open(Files& files, const std::string& path) 
         return Error(ErrorCode::InvalidInput, path + ": not a directory");
     }
     if (!info->own) {
-        return Error(ErrorCode::NotPermitted, path + ": belongs to another user");
+        return Error(ErrorCode::NotPermitted,
+                     path +
+                         ": belongs to another user; run as that user, or choose another home "
+                         "with --home");
     }
     if ((info->permissions & ~kPrivate) != 0) {
         return Error(ErrorCode::NotPermitted,
                      path + ": open to other users; run: chmod 700 " + path);
     }
-    auto lock = files.lock(path + "/lock");
+    if (info->permissions != kPrivate) {
+        return Error(ErrorCode::NotPermitted, path + ": read-only; run: chmod 700 " + path);
+    }
+    auto lock = writable(files.lock(path + "/lock"), path);
     if (!lock) {
         if (lock.error().code() == ErrorCode::AlreadyExists) {
             return Error(ErrorCode::AlreadyExists, "home in use: " + path);

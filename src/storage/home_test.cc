@@ -70,6 +70,20 @@ TEST(Home, OpenToOthersIsRefusedWithTheCure) {
     EXPECT_NE(refused.error().message().find("chmod 700 /home"), std::string::npos);
 }
 
+TEST(Home, ReadOnlyIsRefusedWithTheCure) {
+    SimulatedFiles files;
+    Home::open(files, "/home").value();
+    for (const std::uint32_t permissions : {0500u, 0600u, 0u}) {
+        files.set_permissions("/home", permissions);
+        const auto refused = Home::open(files, "/home");
+        ASSERT_FALSE(refused);
+        EXPECT_EQ(refused.error().code(), ErrorCode::NotPermitted);
+        EXPECT_EQ(refused.error().message(), "/home: read-only; run: chmod 700 /home");
+    }
+    files.set_permissions("/home", 0700);
+    EXPECT_TRUE(Home::open(files, "/home"));
+}
+
 TEST(Home, CutShortWhileItIsMadeIsMadeAgain) {
     SimulatedFiles files;
     files.record();
