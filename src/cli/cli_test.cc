@@ -104,12 +104,12 @@ TEST_F(CliTest, PsShowsEveryColumn) {
     start_node();
     EXPECT_EQ(perdure({"ps"}), 0);
     EXPECT_EQ(out.str(),
-              "PROCESS              PHASE    RESTARTS  MESSAGES  MAILBOX   MEMORY     CPU  STATE  "
-              "SEEN  DURABLE\n"
-              "counter:counter:sys  waiting         3         4      5 B  1.1 MiB  7.0 ms    8 B   "
-              "  9       10\n"
-              "echo:tools:pub.os    running         0         0      0 B      0 B    0 \xC2\xB5s   "
-              " 0 B     0        0\n");
+              "PROCESS              PHASE          RESTARTS  MESSAGES  MAILBOX   MEMORY     CPU  "
+              "STATE  SEEN  DURABLE\n"
+              "counter:counter:sys  waiting-sleep         3         4      5 B  1.1 MiB  7.0 ms  "
+              "  8 B     9       10\n"
+              "echo:tools:pub.os    running               0         0      0 B      0 B    0 "
+              "\xC2\xB5s    0 B     0        0\n");
     EXPECT_EQ(perdure({"ps", "--json"}), 0);
     EXPECT_EQ(json().find("processes")->as_array()->at(0).find("memory_bytes")->as_u64(),
               1'114'112u);
@@ -256,11 +256,15 @@ TEST_F(CliTest, ASendErrorEndsWithStatus1AndItsReason) {
     start_node();
     fake.send_answer = {};
     fake.send_answer.outcome = node::SendAnswer::Outcome::Timeout;
+    fake.send_answer.reason = "it is busy";
+    EXPECT_EQ(perdure({"send", FakeNodeApi::kEcho, "x"}), 1);
+    EXPECT_EQ(err.str(), "perdure: echo:tools:pub.os: timeout: it is busy\n");
+    fake.send_answer.outcome = node::SendAnswer::Outcome::Refused;
     fake.send_answer.reason = "its mailbox is full";
     EXPECT_EQ(perdure({"send", FakeNodeApi::kEcho, "x"}), 1);
-    EXPECT_EQ(err.str(), "perdure: echo:tools:pub.os: timeout: its mailbox is full\n");
+    EXPECT_EQ(err.str(), "perdure: echo:tools:pub.os: refused: its mailbox is full\n");
     EXPECT_EQ(perdure({"send", FakeNodeApi::kEcho, "x", "--json"}), 1);
-    EXPECT_EQ(*json().find("outcome")->as_string(), "timeout");
+    EXPECT_EQ(*json().find("outcome")->as_string(), "refused");
 }
 
 TEST_F(CliTest, AResponseIsHarmlessOnATerminalAndExactInAFile) {

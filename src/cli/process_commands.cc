@@ -133,9 +133,9 @@ Outcome send(const Session& session) {
     if (session.json()) {
         print_json(session, answer);
     }
-    if (outcome == "offline" || outcome == "timeout") {
+    if (outcome == "offline" || outcome == "timeout" || outcome == "refused") {
         const std::string reason = text_of(answer, "reason");
-        return Error(ErrorCode::TimedOut,
+        return Error(outcome == "refused" ? ErrorCode::Overloaded : ErrorCode::TimedOut,
                      address + ": " + outcome + (reason.empty() ? std::string() : ": " + reason));
     }
     if (session.json() || outcome == "sent") {

@@ -402,7 +402,9 @@ void Kernel::refuse(const ReplyHandle& reply, SequenceNumber seen) {
         return;
     }
     workers_[target->facts.worker]->post([target, id = reply.id, seen](Worker&) {
-        if (target->instance != nullptr) {
+        if (target->facts.module != nullptr) {
+            target->facts.module->handle(RefusedRequest{id, seen});
+        } else if (target->instance != nullptr) {
             target->instance->refuse(id, seen);
         }
     });

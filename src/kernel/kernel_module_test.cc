@@ -22,6 +22,8 @@ constexpr std::string_view kRoot = "root:test:os";
 
 class KernelCommands : public LifeScenario {
 protected:
+    using LifeScenario::LifeScenario;
+
     /// Code under a name, for InitializeProcess.
     mock::Blob code_of(const std::string& name, mock::ScriptFunction script) {
         scopes_.push_back(std::make_unique<mock::ScriptScope>(name, std::move(script)));
@@ -91,6 +93,41 @@ TEST_P(KernelCommands, CK127_WhatCannotBeInitialisedIsRefusedAndChangesNothing) 
     EXPECT_EQ(starts("taken"), 1U);
     EXPECT_THAT(of("taken"), IsEmpty());
     EXPECT_EQ(records(), 1U);
+}
+
+class SmallComponents : public KernelCommands {
+protected:
+    SmallComponents() : KernelCommands(limits()) {}
+    static KernelLimits limits() {
+        KernelLimits limits;
+        limits.component_bytes_max = std::string_view("mock:fine").size();
+        return limits;
+    }
+};
+INSTANTIATE_TEST_SUITE_P(Workers, SmallComponents, worker_counts(), worker_name);
+
+TEST_P(SmallComponents, CodeAtTheLimitIsTakenAndOneByteMoreIsRefused) {
+    EXPECT_EQ(command(initialise_body("fine:test:os"), code_of("fine", silent)),
+              R"("InitializedProcess")");
+    EXPECT_EQ(command(initialise_body("large:test:os"), code_of("large", silent)),
+              R"("InitializeProcessError")");
+    EXPECT_THAT(kernel_prints(0),
+                ElementsAre(HasSubstr(
+                    "a component of 10 bytes; at most 9 are taken (component_bytes_max)")));
+    EXPECT_FALSE(exists("large"));
+}
+
+TEST_P(KernelCommands, ARuntimeModuleIsToldAtOnceThatItsCommandHasNoAnswer) {
+    go();
+    Request request;
+    request.body = SharedBytes(std::string_view("\"nonsense\""));
+    request.expects_response = 5;
+    const auto sent = world.kernel().send(probe, KernelWorld::full_address("kernel:distro:sys"),
+                                          std::move(request), std::nullopt, {});
+    ASSERT_TRUE(sent) << sent.error().message();
+    world.settle();
+    EXPECT_THAT(probe.refused, ElementsAre(*sent));
+    EXPECT_THAT(probe.responses, IsEmpty());
 }
 
 TEST_P(KernelCommands, CK147_WithoutSpaceNothingIsInitialisedAndKillsAreCarriedOut) {

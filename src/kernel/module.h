@@ -47,6 +47,12 @@ struct IncomingResponse {
     SequenceNumber seen;
 };
 
+/// A Request the module sent that has no answer (`ModuleServices::refuse`).
+struct RefusedRequest {
+    std::uint64_t id = 0;
+    SequenceNumber seen;
+};
+
 class RuntimeModule {
 public:
     virtual ~RuntimeModule() = default;
@@ -60,6 +66,7 @@ public:
     virtual void handle(IncomingResponse response) {
         (void)response;
     }  // NOLINT(*-unnecessary-value-param): others keep it
+    virtual void handle(RefusedRequest request) { (void)request; }
 };
 
 /// What a module may do. Thread: any.
@@ -81,7 +88,7 @@ public:
                                        SequenceNumber seen) = 0;
 
     /// Ends the Request behind `reply` with Timeout at once, if it is still outstanding: for
-    /// requests that have no answer (K-190, K-196).
+    /// requests that have no answer (K-190, K-196). A module gets `handle(RefusedRequest)`.
     virtual void refuse(const ReplyHandle& reply, SequenceNumber seen) = 0;
 
     /// Calls `work` on the modules' worker: soon, or not before `at`. Equal times are served in the

@@ -155,7 +155,9 @@ public:
     const ProcessId& id() const override { return id_; }
     void handle(IncomingRequest request) override { requests.push_back(std::move(request)); }
     void handle(IncomingResponse response) override { responses.push_back(std::move(response)); }
+    void handle(RefusedRequest request) override { refused.push_back(request.id); }
 
+    std::vector<std::uint64_t> refused;
     std::vector<IncomingRequest> requests;
     std::vector<IncomingResponse> responses;
 

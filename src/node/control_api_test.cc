@@ -90,7 +90,7 @@ TEST_F(ControlApiTest, ProcessesShowEveryColumn) {
     ASSERT_EQ(rows.size(), 2u);
     EXPECT_EQ(
         rows[0].to_text(),
-        R"({"process":"counter:counter:sys","phase":"waiting","restarts":3,"mailbox_messages":4,"mailbox_bytes":5,)"
+        R"({"process":"counter:counter:sys","phase":"waiting-sleep","restarts":3,"mailbox_messages":4,"mailbox_bytes":5,)"
         R"("memory_bytes":1114112,"cpu_ns":7000000,"state_bytes":8,"seen":9,"durable":10})");
 }
 
@@ -194,12 +194,12 @@ TEST_F(ControlApiTest, AResponseThatIsNoTextComesAsBase64) {
 
 TEST_F(ControlApiTest, ASendErrorIsAnAnswer) {
     node.send_answer = {};
-    node.send_answer.outcome = SendAnswer::Outcome::Timeout;
+    node.send_answer.outcome = SendAnswer::Outcome::Refused;
     node.send_answer.reason = "mailbox full";
     const HttpResponse answer =
         call("POST", "/v1/send", R"({"address":"echo:tools:pub.os","body":"","timeout_s":1})");
     EXPECT_EQ(answer.status, 200u);
-    EXPECT_EQ(answer.body, "{\"outcome\":\"timeout\",\"reason\":\"mailbox full\"}\n");
+    EXPECT_EQ(answer.body, "{\"outcome\":\"refused\",\"reason\":\"mailbox full\"}\n");
 }
 
 TEST_F(ControlApiTest, MalformedSendsSayWhatIsWrong) {

@@ -29,6 +29,7 @@ std::string_view outcome_name(SendAnswer::Outcome outcome) {
         case SendAnswer::Outcome::Response: return "response";
         case SendAnswer::Outcome::Offline: return "offline";
         case SendAnswer::Outcome::Timeout: return "timeout";
+        case SendAnswer::Outcome::Refused: return "refused";
     }
     return "timeout";
 }

@@ -3,6 +3,7 @@
 /// `terminal:terminal:sys`: in whose name the command line sends its Requests.
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -24,19 +25,27 @@ public:
     const ProcessId& id() const override { return id_; }
     void handle(kernel::IncomingRequest request) override;
     void handle(kernel::IncomingResponse response) override;
+    void handle(kernel::RefusedRequest request) override;
 
     /// `done` gets the answer with the number it depends on; the caller lets it through the gate.
     using SendDone = std::function<void(Result<Seen<SendAnswer>>)>;
     void send(const ProcessId& target, SendCommand command, SendDone done);
 
 private:
-    void time_out(std::uint64_t id, const ProcessId& target);
+    struct Waiter {
+        ProcessId target;
+        std::uint64_t starts = 0;  ///< Instances the target had when the Request was sent.
+        SendDone done;
+    };
+    void time_out(std::uint64_t id);
+    /// How many instances of `target` were made; nothing if it is not in the table.
+    std::optional<std::uint64_t> starts_of(const ProcessId& target) const;
 
     kernel::Kernel& kernel_;
     const ProcessId id_ = well_known::terminal();
     /// Who waits for an answer. Locked while a Request is sent, so that no answer comes before its
     /// waiter.
-    Guarded<std::unordered_map<std::uint64_t, SendDone>> waiting_;
+    Guarded<std::unordered_map<std::uint64_t, Waiter>> waiting_;
 };
 
 }  // namespace perdure::node

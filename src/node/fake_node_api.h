@@ -25,7 +25,7 @@ public:
     FakeNodeApi() {
         ProcessRow counter;
         counter.process = kCounter;
-        counter.phase = "waiting";
+        counter.phase = "waiting-sleep";
         counter.restarts = 3;
         counter.mailbox_messages = 4;
         counter.mailbox_bytes = 5;

@@ -21,6 +21,7 @@
 #include "node/installer.h"
 #include "node/journal_adapter.h"
 #include "node/log_sinks.h"
+#include "node/phase.h"
 #include "node/print_hub.h"
 #include "node/run.h"
 #include "node/ticker.h"
@@ -66,15 +67,6 @@ perdure::Durability durability_of(Durability durability) {
         case Durability::Memory: return perdure::Durability::Memory;
     }
     return perdure::Durability::Power;
-}
-
-std::string phase_of(const kernel::ProcessStatus& status) {
-    if (status.phase != kernel::LifePhase::Running) {
-        return std::string(kernel::to_string(status.phase));
-    }
-    return status.waiting == kernel::Waiting::No
-               ? "running"
-               : "waiting-" + std::string(kernel::to_string(status.waiting));
 }
 
 }  // namespace
@@ -405,7 +397,7 @@ void Node::list_processes(SequenceNumber also_seen, const Done<std::vector<Proce
                 }
                 ProcessRow row;
                 row.process = to_string(status.id);
-                row.phase = phase_of(status);
+                row.phase = phase_text(status.phase, status.waiting);
                 row.restarts = status.starts == 0 ? 0 : status.starts - 1;
                 row.mailbox_messages = status.mailbox_messages;
                 row.mailbox_bytes = status.mailbox_bytes;

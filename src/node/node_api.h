@@ -75,8 +75,9 @@ struct SendAnswer {
         Sent,      ///< No Response was asked for; the message was taken by the target's mailbox.
         Response,  ///< `body` and `blob` are the Response's.
         Offline,   ///< Send error.
-        Timeout,   ///< Send error; `reason` says whether the time was up, the mailbox was full, or
-                   ///< the target ended.
+        Timeout,   ///< Send error: the time was up; `reason` says whether the target had ended.
+        Refused,   ///< Send error, at once: the mailbox is full, or the target has no answer to
+                   ///< such a Request; `reason` says which.
     };
     Outcome outcome = Outcome::Sent;
     SharedBytes body;
