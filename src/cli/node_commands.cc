@@ -83,6 +83,7 @@ Json settings_json(const std::vector<node::SettingRow>& rows) {
 std::string_view severity_name(node::Severity severity) {
     return severity == node::Severity::Error     ? "error"
            : severity == node::Severity::Warning ? "warning"
+           : severity == node::Severity::Note    ? "note"
                                                  : "ok";
 }
 

@@ -2,9 +2,12 @@
 
 #include <charconv>
 #include <memory>
+#include <set>
 #include <utility>
 
+#include "abi/record_codec.h"
 #include "packages/code_store.h"
+#include "packages/package_record.h"
 #include "storage/content_hash.h"
 #include "storage/doctor.h"
 #include "storage/home.h"
@@ -100,6 +103,54 @@ Result<void> check_code(const std::string& home, Files& files, std::vector<HomeF
     return {};
 }
 
+/// Every Wasm file of every installed package must lie in `code/`, and the code of every process
+/// that the next start runs again must belong to one.
+Result<void> check_records(const std::string& home, const DoctorReport& report, Files& files,
+                           std::vector<HomeFinding>& findings) {
+    const std::string db = home + "/db";
+    std::set<std::string, std::less<>> handles;
+    for (const KeyValue& item : report.packages) {
+        const auto record = packages::decode_package_record(item.value.view());
+        if (!record) {
+            findings.push_back(
+                {Severity::Error, db,
+                 "package " + std::string(item.key.text()) + ": " + record.error().message()});
+            continue;
+        }
+        const std::string package = to_string(record->id);
+        for (const packages::PackageFile& file : record->files) {
+            handles.insert(packages::code_handle(record->id, file.path));
+            const std::string path = home + "/code/" + to_hex(file.hash) + ".wasm";
+            const auto info = files.info(path);
+            if (!info && info.error().code() != ErrorCode::NotFound) {
+                return info.error();
+            }
+            if (!info) {
+                findings.push_back({Severity::Error, path,
+                                    "is missing; package " + package + " needs it as pkg/" +
+                                        file.path + "; install the package again"});
+            }
+        }
+    }
+    for (const KeyValue& item : report.processes) {
+        const auto record = decode_process_record(item.value.view());
+        const std::string process(item.key.text());
+        if (!record) {
+            findings.push_back(
+                {Severity::Error, db, "process " + process + ": " + record.error().message()});
+            continue;
+        }
+        const std::string& handle = record->code_handle;
+        if (record->on_exit.kind == OnExit::Kind::Restart &&
+            !handles.contains(handle.starts_with('/') ? handle : '/' + handle)) {
+            findings.push_back({record->package ? Severity::Error : Severity::Warning, process,
+                                "cannot start again: no installed package has its code " + handle +
+                                    "; install one, or perdure kill " + process});
+        }
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<std::vector<HomeFinding>> check_home(const std::string& home, const Settings& settings,
@@ -120,6 +171,10 @@ Result<std::vector<HomeFinding>> check_home(const std::string& home, const Setti
             {note ? Severity::Warning : Severity::Error, finding.path, finding.what});
     }
     RETURN_IF_ERROR(check_code(home, files, findings));
+    RETURN_IF_ERROR(check_records(home, report, files, findings));
+    findings.push_back({Severity::Note, home,
+                        "this version has no network: messages to other nodes come back as "
+                        "offline at once"});
     findings.push_back({Severity::Ok, home,
                         std::to_string(report.files_checked) + " files with " +
                             std::to_string(report.bytes_checked) + " bytes were read"});

@@ -13,7 +13,7 @@
 
 namespace perdure::node {
 
-enum class Severity : std::uint8_t { Ok, Warning, Error };
+enum class Severity : std::uint8_t { Ok, Note, Warning, Error };
 
 /// One line of the report.
 struct HomeFinding {
@@ -23,8 +23,9 @@ struct HomeFinding {
 };
 
 /// Looks at the directory, its owner, mode and format, then reads every byte of the store
-/// (storage/doctor.h) and of the installed components. Holds the home's lock meanwhile. The last
-/// finding tells how much was read.
+/// (storage/doctor.h) and of the installed components, and looks for the code that packages and
+/// processes need. Holds the home's lock meanwhile. The last findings tell that the node has no
+/// network (M-NET-7) and how much was read.
 ///
 /// Errors: AlreadyExists (`home in use: PATH`), Io (the disk could not be asked). Blocks.
 Result<std::vector<HomeFinding>> check_home(const std::string& home, const Settings& settings,

@@ -189,6 +189,29 @@ private:
             if (!*more) {
                 return;
             }
+            if (family == Family::Processes) {
+                keep(*cursor, report_.processes);
+            } else if (family == Family::Packages) {
+                keep(*cursor, report_.packages);
+            }
+        }
+    }
+
+    /// Damage of a large value is a finding of `check_large`.
+    void keep(const StoreCursor& cursor, std::vector<KeyValue>& records) {
+        const SharedBytes key(cursor.key());
+        const StoreValue& value = cursor.value();
+        if (value.format == ValueFormat::Inline) {
+            records.push_back({key, value.bytes});
+            return;
+        }
+        const LargeEntries large(files_, db_ + "/large", [](const std::string&) {});
+        const auto loaded =
+            decode_large_reference(value.bytes.view()).and_then([&](const auto& it) {
+                return large.load(it);
+            });
+        if (loaded) {
+            records.push_back({key, *loaded});
         }
     }
 

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/files.h"
 #include "base/log.h"
+#include "storage/log.h"
 
 namespace perdure {
 
@@ -30,6 +31,9 @@ struct DoctorReport {
     std::vector<Finding> findings;
     std::uint64_t files_checked = 0;
     std::uint64_t bytes_checked = 0;
+    /// The records of these families that could be read, for the rooms that know their form.
+    std::vector<KeyValue> processes;
+    std::vector<KeyValue> packages;
 };
 
 /// Reads every byte of the store in `home`: formats, permissions, free space, the durable note, our

@@ -78,6 +78,8 @@ TEST_F(Doctor, FindsAUsedHomeHealthyAndChangesNothing) {
     EXPECT_EQ(ended.status, 0) << ended.out << ended.err;
     EXPECT_NE(ended.out.find("ok " + home_ + ": "), std::string::npos) << ended.out;
     EXPECT_EQ(ended.out.find("error"), std::string::npos) << ended.out;
+    EXPECT_NE(ended.out.find("note " + home_ + ": this version has no network"), std::string::npos)
+        << ended.out;
     EXPECT_EQ(fingerprints(home_), before);
     EXPECT_GT(before.size(), 8u);
 }
@@ -102,6 +104,19 @@ TEST_F(Doctor, NamesADamagedComponent) {
     ASSERT_EQ(components.size(), 1u);
     const std::size_t size = std::filesystem::file_size(components.front());
     expect_named(components.front(), {0, size / 2, size - 1});
+}
+
+// It said "ok" of a home whose next start could not run the package.
+TEST_F(Doctor, NamesThePackageWhoseComponentIsMissing) {
+    const std::string component = files("code", ".wasm").front();
+    std::filesystem::remove(component);
+    const Ended ended = doctor();
+    EXPECT_EQ(ended.status, 1) << ended.out;
+    EXPECT_NE(ended.out.find("error " + component +
+                             ": is missing; package counter-cpp:perdure.os needs it as "
+                             "pkg/counter.wasm; install the package again"),
+              std::string::npos)
+        << ended.out;
 }
 
 TEST_F(Doctor, DamageIsLeftAsItIs) {
