@@ -14,6 +14,13 @@ constexpr const char* kHomeHelp =
     "Directory of the node; default: $PERDURE_HOME, else $XDG_DATA_HOME/perdure, "
     "else $HOME/.local/share/perdure";
 
+/// Whether an answer of the verb can be a JSON value: not a node's life, a compiler's progress, a
+/// script for the shell, bytes as they are.
+bool prints_json(Verb verb) {
+    return verb != Verb::Run && verb != Verb::Build && verb != Verb::Completion &&
+           verb != Verb::StateExport;
+}
+
 /// CLI11's parser with our verbs, writing into one Invocation.
 class Parser {
 public:
@@ -85,7 +92,9 @@ private:
         }
         app->footer(footer);
         app->add_option("--home", invocation_.home, kHomeHelp)->type_name("DIR");
-        app->add_flag("--json", json_, "Print JSON");
+        if (prints_json(info.verb)) {
+            app->add_flag("--json", json_, "Print JSON");
+        }
         app->parse_complete_callback([this, verb = info.verb] { invocation_.verb = verb; });
         apps_[info.verb] = app;
         add_words(info.verb, *app);

@@ -103,6 +103,18 @@ TEST(Arguments, HomeAndJsonStandBeforeOrAfterTheVerb) {
     EXPECT_EQ(parse({"--home", "/h", "process-state", "show", "a:b:c"}).verb, Verb::StateShow);
 }
 
+// Four verbs took the flag and printed what they always print.
+TEST(Arguments, JsonIsTakenOnlyWhereThereIsAValueToPrint) {
+    for (const auto& words : {std::vector<std::string>{"run", "--json"},
+                              {"--json", "build"},
+                              {"completion", "bash", "--json"},
+                              {"process-state", "export", "a:b:c", "--json"}}) {
+        EXPECT_THAT(error(words), HasSubstr("--json"));
+    }
+    EXPECT_THAT(help({"help", "run"}), testing::Not(HasSubstr("--json")));
+    EXPECT_THAT(help({"help", "ps"}), HasSubstr("--json"));
+}
+
 TEST(Arguments, RunTurnsItsFlagsIntoSettings) {
     const Invocation invocation =
         parse({"run", "--http-port", "0", "-v", "2", "--worker-port=5", "--log-level", "debug",

@@ -1,5 +1,5 @@
-/// Every verb in five situations: it works, no node runs, the name is unknown, a program reads the
-/// answer, the words are wrong.
+/// What the verbs do. That each of them is tried in each situation is checked by
+/// verb_table_test.cc, which names tests of this file.
 
 #include <gtest/gtest.h>
 
@@ -18,14 +18,6 @@ constexpr const char* kScript = "script:talk:test.os";
 
 using Words = std::vector<std::string>;
 
-std::string joined(const Words& words) {
-    std::string line;
-    for (const std::string& word : words) {
-        line += word + " ";
-    }
-    return line;
-}
-
 class Verbs : public testing::Test {
 protected:
     Verbs()
@@ -37,22 +29,7 @@ protected:
         EXPECT_TRUE(node_.wait_for_line("echo at "));
     }
 
-    /// Verbs that ask a running node; each with words that are in order.
     Words start() const { return {"start", package_}; }
-    std::vector<Words> node_verbs() const {
-        return {start(),
-                {"remove", "talk:test.os"},
-                {"ps"},
-                {"logs"},
-                {"send", kEcho, "hello"},
-                {"kill", kEcho},
-                {"restart", kEcho},
-                {"process-state", "show", kScript},
-                {"process-state", "export", kScript},
-                {"process-state", "import", kScript, "/dev/null"},
-                {"process-state", "clear", kScript},
-                {"stop"}};
-    }
     Ended perdure(const Words& words) const { return node_.command(words); }
 
     const TemporaryDirectory directory_;
@@ -64,10 +41,13 @@ TEST_F(Verbs, RunStartsANodeAndFollowsItsPackages) {
     const std::string package =
         make_package(directory_.path(), "second",
                      {{.name = "echo", .fixture = "echo", .on_exit = "\"Restart\""}});
-    NodeProcess second({.home = directory_ / "second-home", .arguments = {package}});
+    // There is no gateway yet: its flag is accepted, and the ready line promises none.
+    NodeProcess second(
+        {.home = directory_ / "second-home", .arguments = {"--worker-port", "0", package}});
     const auto ready = second.wait_for_line("ready http=127.0.0.1:");
     ASSERT_TRUE(ready) << second.errors();
     EXPECT_NE(ready->find(" home=" + (directory_ / "second-home")), std::string::npos) << *ready;
+    EXPECT_EQ(ready->find("workers="), std::string::npos) << *ready;
     EXPECT_TRUE(second.wait_for_line("echo at perdure.os@echo:second:test.os"));
     EXPECT_EQ(second.end(), 0);
     EXPECT_EQ(std::filesystem::status(directory_ / "second-home").permissions(),
@@ -144,7 +124,12 @@ TEST_F(Verbs, SendBringsBodyAndBlobThereAndBack) {
 }
 
 TEST_F(Verbs, SendSaysWhyThereIsNoAnswer) {
-    expect_refusal(perdure({"send", kScript, "sleep 60000", "--timeout", "0"}), 1, "timeout");
+    expect_refusal(perdure({"send", kScript, "sleep 60000", "--timeout", "0"}), 1,
+                   "timeout: script:talk:test.os has not answered in time");
+    // The kernel has no answer to what is no command of its: that is told at once.
+    expect_refusal(perdure({"send", "kernel:distro:sys", "\"nonsense\"", "--timeout", "100000000"}),
+                   1,
+                   "kernel:distro:sys: refused: kernel:distro:sys has no answer to this Request");
     expect_refusal(perdure({"send", "other.os@echo:talk:test.os", "hello"}), 1,
                    "node other.os cannot be reached");
     expect_refusal(perdure({"send", kEcho, "hello", "--blob", directory_ / "nowhere"}), 1,
@@ -157,6 +142,42 @@ TEST_F(Verbs, KillEndsAProcessForGood) {
     EXPECT_EQ(ended.out, "killed echo:talk:test.os\n");
     EXPECT_FALSE(row_of(node_, kEcho));
     expect_refusal(perdure({"kill", kEcho}), 1, "there is no process echo:talk:test.os");
+}
+
+TEST_F(Verbs, SendTellsThatTheTargetEndedOrBeganAnew) {
+    for (const auto& [verb, part] : std::vector<std::pair<std::string, std::string>>{
+             {"restart", "timeout: script:talk:test.os was started anew before it answered"},
+             {"kill", "timeout: script:talk:test.os ended before it answered"}}) {
+        SCOPED_TRACE(verb);
+        RunningProgram asking({"send", kScript, "print 0 asked-" + verb + "\nreceive", "--timeout",
+                               "2", "--home", node_.home()});
+        ASSERT_TRUE(node_.wait_for_line("asked-" + verb));
+        EXPECT_EQ(perdure({verb, kScript}).status, 0);
+        EXPECT_EQ(asking.wait(), 1);
+        EXPECT_NE(asking.errors().find(part), std::string::npos) << asking.errors();
+    }
+}
+
+TEST(Kill, SendsTheExitRequestsAndDoesNotRestart) {
+    const TemporaryDirectory directory;
+    const std::string package =
+        make_package(directory.path(), "will",
+                     {{.name = "heir", .fixture = "script", .on_exit = "\"Restart\""},
+                      {.name = "owner",
+                       .fixture = "script",
+                       .on_exit = "\"Restart\"",
+                       .request_capabilities = R"(["heir:will:test.os"])"}});
+    NodeProcess node({.home = directory / "home", .arguments = {package}});
+    ASSERT_TRUE(node.wait_for_line("ready "));
+    ASSERT_TRUE(eventually([&] { return row_of(node, "owner:will:test.os").has_value(); }));
+    EXPECT_EQ(run_script(node, "owner:will:test.os",
+                         "queue our@heir:will:test.os body=print%200%20inherited\n"
+                         "set-on-exit queued"),
+              "2 done\n");
+    const Ended killed = node.command({"kill", "owner:will:test.os"});
+    EXPECT_EQ(killed.status, 0) << killed.err;
+    EXPECT_TRUE(node.wait_for_line("inherited")) << node.errors();
+    EXPECT_FALSE(row_of(node, "owner:will:test.os"));
 }
 
 TEST_F(Verbs, RestartBeginsAgainWithTheSavedState) {
@@ -252,56 +273,6 @@ TEST_F(Verbs, StopEndsTheNodeInOrder) {
     EXPECT_FALSE(std::filesystem::exists(node_.home() + "/control.sock"));
 }
 
-TEST_F(Verbs, WithoutANodeTheMessageSaysWhichCommandStartsOne) {
-    const std::string home = directory_ / "nobody";
-    for (Words words : node_verbs()) {
-        SCOPED_TRACE(joined(words));
-        words.insert(words.end(), {"--home", home});
-        const Ended ended = run_program(words);
-        expect_refusal(
-            ended, 1,
-            "no node runs in " + home + "; start one with `perdure run --home " + home + "`");
-    }
-    EXPECT_FALSE(std::filesystem::exists(home));
-}
-
-TEST_F(Verbs, AfterAHardKillTheSocketThatIsLeftMeansNoNode) {
-    node_.kill_hard();
-    for (const Words& words : node_verbs()) {
-        SCOPED_TRACE(joined(words));
-        expect_refusal(perdure(words), 1, "no node runs in " + node_.home());
-    }
-}
-
-TEST_F(Verbs, AnUnknownNameComesWithTheClosestOne) {
-    const std::vector<Words> processes = {
-        {"logs", "ecko:talk:test.os"},
-        {"logs", "-f", "ecko:talk:test.os"},
-        {"send", "ecko:talk:test.os", "hello"},
-        {"send", "our@ecko:talk:test.os", "hello", "--no-wait"},
-        {"kill", "ecko:talk:test.os"},
-        {"restart", "ecko:talk:test.os"},
-        {"process-state", "show", "ecko:talk:test.os"},
-        {"process-state", "export", "ecko:talk:test.os"},
-        {"process-state", "import", "ecko:talk:test.os", "/dev/null"},
-        {"process-state", "clear", "ecko:talk:test.os"}};
-    for (const Words& words : processes) {
-        SCOPED_TRACE(joined(words));
-        const Ended ended = perdure(words);
-        expect_refusal(ended, 1, "ecko:talk:test.os");
-        expect_refusal(ended, 1, "the closest existing one is echo:talk:test.os");
-    }
-    expect_refusal(perdure({"remove", "tlk:test.os"}), 1,
-                   "the closest existing one is talk:test.os");
-    expect_refusal(perdure({"start", directory_ / "nowhere"}), 1, "nowhere: no such directory");
-    expect_refusal(run_program({"run", "--home", directory_ / "x", directory_ / "nowhere"}), 2,
-                   "no such directory");
-    expect_refusal(run_program({"build", directory_ / "nowhere"}), 1, "nowhere");
-    // A name that resembles nothing gets no advice.
-    expect_refusal(perdure({"kill", "something-else:entirely:far.away"}), 1,
-                   "there is no process something-else");
-}
-
 TEST_F(Verbs, AnUnknownVerbOrFlagComesWithTheClosestOne) {
     expect_refusal(run_program({"strt"}), 2, "the closest one is `perdure start`");
     expect_refusal(run_program({"process-state", "shw", kEcho}), 2,
@@ -310,47 +281,6 @@ TEST_F(Verbs, AnUnknownVerbOrFlagComesWithTheClosestOne) {
     expect_refusal(perdure({"logs", "--lnes", "3"}), 2, "the closest flag is --lines");
     expect_refusal(run_program({"version", "--jsn"}), 2, "the closest flag is --json");
     expect_refusal(run_program({"run", "--htp-port", "0"}), 2, "the closest flag is --http-port");
-}
-
-/// The members of an answer with --json, by verb.
-TEST_F(Verbs, WithJsonEveryAnswerIsOneValue) {
-    run_script(node_, kScript, "set-state abc");
-    const std::vector<std::pair<Words, std::vector<std::string>>> answers = {
-        {{"ps"}, {"processes"}},
-        {{"send", kEcho, "hello"}, {"outcome", "body"}},
-        {{"send", kEcho, "hello", "--no-wait"}, {"outcome"}},
-        {{"restart", kEcho}, {"process"}},
-        {{"process-state", "show", kScript}, {"process", "present", "bytes", "sha256"}},
-        {{"process-state", "import", kScript, "/dev/null"}, {"process"}},
-        {{"process-state", "clear", kScript}, {"process"}},
-        {{"config", "show"}, {"settings"}},
-        {{"config", "show", "--origin"}, {"settings"}},
-        {{"version"}, {"program", "node"}},
-        {{"kill", kEcho}, {"process"}},
-        {start(), {"package", "processes", "replaced"}},
-        {{"remove", "talk:test.os"}, {"package"}},
-        {{"stop"}, {"stopping"}}};
-    for (const auto& [words, members] : answers) {
-        SCOPED_TRACE(joined(words));
-        Words with_json = words;
-        with_json.emplace_back("--json");
-        const Json answer = json_of(perdure(with_json));
-        for (const std::string& member : members) {
-            EXPECT_NE(answer.find(member), nullptr) << member << " in " << answer.to_text();
-        }
-    }
-    EXPECT_EQ(node_.wait(), 0);
-    const Json examined = json_of(run_program({"doctor", "--json", "--home", node_.home()}));
-    EXPECT_EQ(text_of(examined, "home"), node_.home());
-    ASSERT_NE(examined.find("healthy"), nullptr);
-    EXPECT_EQ(examined.find("healthy")->as_bool(), true);
-    const Json version = json_of(run_program({"version", "--json", "--home", node_.home()}));
-    EXPECT_TRUE(version.find("node") != nullptr && version.find("node")->is_null());
-    const Json config = json_of(run_program({"config", "show", "--json", "--home", node_.home()}));
-    for (const Json& row : *config.find("settings")->as_array()) {
-        EXPECT_NE(text_of(row, "key"), "");
-        EXPECT_NE(text_of(row, "origin"), "");
-    }
 }
 
 TEST_F(Verbs, LogsWithJsonIsOneValueALine) {
@@ -364,47 +294,6 @@ TEST_F(Verbs, LogsWithJsonIsOneValueALine) {
     EXPECT_EQ(text_of(*line, "source"), kScript);
     EXPECT_EQ(text_of(*line, "origin"), "print");
     EXPECT_NE(text_of(*line, "text").find("two\nlines\x1b[0m"), std::string::npos) << ended.out;
-}
-
-TEST_F(Verbs, WrongWordsEndWithStatus2AndAreExplained) {
-    const std::vector<std::pair<Words, std::string>> wrong = {
-        {{"run", "--http-port", "many"}, "many"},
-        {{"run", "--http-port", "65536"}, "65536"},
-        {{"run", "--config", directory_ / "nowhere.yaml"}, "no such file"},
-        {{"build", "a", "b"}, "build --help"},
-        {{"start", "a", "b"}, "start --help"},
-        {{"remove"}, "PACKAGE"},
-        {{"remove", "no-colon"}, "MissingField"},
-        {{"ps", "extra"}, "extra"},
-        {{"logs", "--lines", "x"}, "--lines"},
-        {{"logs", "--verbosity", "256"}, "verbosity"},
-        {{"logs", "no-process"}, "MissingField"},
-        {{"send", kEcho}, "BODY"},
-        {{"send", kEcho, "hello", "--timeout", "-1"}, "--timeout"},
-        {{"send", kEcho, "hello", "--timeout", "1", "--no-wait"}, "--timeout"},
-        {{"kill"}, "PROCESS"},
-        {{"kill", "no-process"}, "MissingField"},
-        {{"restart"}, "PROCESS"},
-        {{"restart", "a:b"}, "MissingField"},
-        {{"process-state"}, "process-state"},
-        {{"process-state", "show"}, "PROCESS"},
-        {{"process-state", "show", "A:b:c"}, "ProcessNameNotSafe"},
-        {{"process-state", "export"}, "PROCESS"},
-        {{"process-state", "import", kEcho}, "FILE"},
-        {{"process-state", "clear"}, "PROCESS"},
-        {{"config"}, "config"},
-        {{"config", "show", "extra"}, "extra"},
-        {{"doctor", "extra"}, "extra"},
-        {{"version", "extra"}, "extra"},
-        {{"stop", "extra"}, "extra"},
-        {{"completion", "fish"}, "fish"},
-        {{"ps", "--home", ""}, "--home"},
-    };
-    for (const auto& [words, part] : wrong) {
-        SCOPED_TRACE(joined(words));
-        expect_refusal(run_program(words, {{"PERDURE_HOME", node_.home()}}), 2, part);
-    }
-    EXPECT_TRUE(row_of(node_, kEcho));
 }
 
 TEST_F(Verbs, TheHomeIsTheOneOfTheSpecification) {
