@@ -387,7 +387,8 @@ void kill_running() {
             .peer = "tick",
             .peer_value = 1000,
             .leaves_out = "what a kernel does",
-            .judged = Judged::Max});
+            .judged = Judged::Max,
+            .scenario = "E-8"});
 }
 
 /// The same pages, touched and given back without an engine.

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <fstream>
 #include <string>
 #include <thread>
@@ -49,10 +50,10 @@ void crash_restart() {
     BenchNode node(BenchNode::Flags{{"workers", "1"}, {"log.enabled", "false"}});
     node.install("crashing", "crash", "text-unreachable", 1);
     std::vector<double> samples;
-    for (int round = 0; round < 10; ++round) {
+    for (int round = 0; round < 100; ++round) {
         const std::uint64_t before = restarts(node);
         const auto start = SteadyClock::now();
-        std::this_thread::sleep_for(std::chrono::milliseconds(200));
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
         const std::uint64_t after = restarts(node);
         const double us =
             std::chrono::duration<double, std::micro>(SteadyClock::now() - start).count();
@@ -64,7 +65,9 @@ void crash_restart() {
                   .goal = 50,
                   .limit = 200};
     figure.leaves_out =
-        "the log file; trap, report on the terminal, deletion and next start are in it";
+        "the log file; trap, report on the terminal, deletion and next start are in it; each "
+        "sample "
+        "is the mean of 20 ms of restarts";
     figure.peer = "erlang_spawn_exit";
     figure.peer_value = ask_erlang(
         "L = fun L(0) -> ok; L(N) -> {P, R} = spawn_monitor(fun() -> ok end), receive {_, R, _, P, "
@@ -97,6 +100,12 @@ void idle_memory(int count) {
     figure.leaves_out =
         "nothing: resident memory and page tables of the whole node, the kernel's own objects "
         "included";
+    figure.peer = "erlang_process";
+    figure.peer_value = ask_erlang(
+        "Before = erlang:memory(total), "
+        "P = [spawn(fun() -> receive stop -> ok end end) || _ <- lists:seq(1, " +
+        std::to_string(count) + ")], timer:sleep(200), io:format(\"~f~n\", " +
+        "[(erlang:memory(total) - Before) / length(P) / 1024])");
     report(figure);
     Figure heap{.name = figure.name + "_malloc",
                 .unit = "KiB",
@@ -125,10 +134,21 @@ void boot(int count) {
         samples.push_back(
             std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count());
     }
+    // A process of the operating system each, one after the other.
+    const auto start = SteadyClock::now();
+    if (std::system(
+            ("i=0; while [ $i -lt " + std::to_string(count) + " ]; do /bin/true; i=$((i+1)); done")
+                .c_str()) != 0) {
+        give_up("/bin/true does not run");
+    }
+    const double peer =
+        std::chrono::duration<double, std::milli>(SteadyClock::now() - start).count();
     report(
         {.name = "boot_" + std::to_string(count),
          .unit = "ms",
          .value = spread_of(samples),
+         .peer = "as_many_times_bin_true",
+         .peer_value = peer,
          .leaves_out =
              "nothing: recovery, engine, code from the cache, all processes waiting for messages"});
 }

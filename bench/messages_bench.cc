@@ -26,10 +26,11 @@ std::vector<double> round_trips(BenchNode& node, int size, const std::string& pi
     return samples;
 }
 
-/// Erlang's round trip of 64 bytes, ns.
-std::optional<double> erlang_round_trip() {
+/// Erlang's round trip of `size` bytes, ns.
+std::optional<double> erlang_round_trip(int size) {
     return ask_erlang(
-        "B = binary:copy(<<$x>>, 64), E = spawn(fun F() -> receive {P, M} -> P ! M, F() end end), "
+        "B = binary:copy(<<$x>>, " + std::to_string(size) +
+        "), E = spawn(fun F() -> receive {P, M} -> P ! M, F() end end), "
         "L = fun L(0) -> ok; L(N) -> E ! {self(), B}, receive _ -> ok end, L(N-1) end, L(100000), "
         "{T, _} = timer:tc(fun() -> L(1000000) end), io:format(\"~f~n\", [T * 1000 / 1000000])");
 }
@@ -42,14 +43,13 @@ void request_reply(BenchNode& node, int size, double goal, double limit) {
     figure.limit = limit;
     figure.leaves_out =
         "nothing: checks, capabilities and log numbers included; each sample is the mean of 1000";
-    if (size != 64) {
-        report(figure);
-        return;
-    }
-    const std::optional<double> erlang = erlang_round_trip();
+    const std::optional<double> erlang = erlang_round_trip(size);
     figure.peer = "erlang";
     figure.peer_value = erlang;
     report(figure);
+    if (size != 64) {
+        return;
+    }
     std::vector<double> hops = samples;
     for (double& hop : hops) {
         hop /= 2;
@@ -163,6 +163,13 @@ void one_way(BenchNode& node) {
     figure.goal = 1000;
     figure.limit = 1500;
     figure.leaves_out = "nothing; the last Request is awaited, so every message has been read";
+    figure.peer = "erlang";
+    figure.peer_value = ask_erlang(
+        "B = binary:copy(<<$x>>, 64), "
+        "E = spawn(fun F() -> receive {P, _} -> P ! done, F(); _ -> F() end end), "
+        "L = fun L(0) -> E ! {self(), B}, receive done -> ok end; L(N) -> E ! B, L(N-1) end, "
+        "L(100000), {T, _} = timer:tc(fun() -> [L(5000) || _ <- lists:seq(1, 200)] end), "
+        "io:format(\"~f~n\", [T / 1000])");
     report(figure);
 }
 

@@ -98,6 +98,9 @@ void report(const Figure& figure) {
     std::printf(R"({"bench":"%s","unit":"%s","p50":%.2f,"p99":%.2f,"p999":%.2f,"max":%.2f)",
                 figure.name.c_str(), figure.unit.c_str(), figure.value.p50, figure.value.p99,
                 figure.value.p999, figure.value.max);
+    if (!figure.scenario.empty()) {
+        std::printf(R"(,"scenario":"%s")", figure.scenario.c_str());
+    }
     if (figure.judged != Judged::P50) {
         std::printf(R"(,"judged":"%s")", name_of(figure.judged));
     }

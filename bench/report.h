@@ -43,6 +43,7 @@ struct Figure {
     std::optional<double> peer_value = {};
     std::string leaves_out = {};  ///< What the figure does not contain.
     Judged judged = Judged::P50;
+    std::string scenario = {};  ///< Id of the scenario that names the figure, if one does.
     /// The least and the most that rounds of the peer had.
     std::optional<std::pair<double, double>> peer_range = {};
 };

@@ -8,11 +8,18 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <string>
 #include <thread>
 
+#include "base/files.h"
+#include "base/system_clock.h"
+#include "base/system_random.h"
 #include "bench_node.h"
 #include "report.h"
+#include "storage/home.h"
+#include "storage/storage.h"
 
 namespace perdure::bench {
 namespace {
@@ -22,6 +29,9 @@ using SteadyClock = std::chrono::steady_clock;
 double us_since(SteadyClock::time_point start) {
     return std::chrono::duration<double, std::micro>(SteadyClock::now() - start).count();
 }
+
+/// SQLite without a sync, ns a save.
+double sqlite_off_ns(const std::string& path, int size);
 
 void apparent(BenchNode& node, int size, double goal, double limit) {
     constexpr int kCount = 5000;
@@ -38,6 +48,8 @@ void apparent(BenchNode& node, int size, double goal, double limit) {
     figure.goal = goal;
     figure.limit = limit;
     figure.leaves_out = "the sync; each sample is the mean of 5000 calls";
+    figure.peer = "sqlite_off";
+    figure.peer_value = sqlite_off_ns(node.directory() + "/peer_off.sqlite", size);
     report(figure);
 }
 
@@ -64,11 +76,11 @@ private:
 
 class Sqlite {
 public:
-    explicit Sqlite(const std::string& path) {
+    explicit Sqlite(const std::string& path, const std::string& synchronous = "FULL") {
         run(sqlite3_open(path.c_str(), &db_));
         execute("PRAGMA journal_mode=WAL");
-        execute("PRAGMA synchronous=FULL");
-        execute("CREATE TABLE state (id INTEGER PRIMARY KEY, value BLOB)");
+        execute(("PRAGMA synchronous=" + synchronous).c_str());
+        execute("CREATE TABLE IF NOT EXISTS state (id INTEGER PRIMARY KEY, value BLOB)");
         run(sqlite3_prepare_v2(db_, "INSERT OR REPLACE INTO state VALUES (1, ?)", -1, &save_,
                                nullptr));
     }
@@ -95,8 +107,25 @@ private:
     sqlite3_stmt* save_ = nullptr;
 };
 
+double sqlite_off_ns(const std::string& path, int size) {
+    constexpr int kCount = 20'000;
+    Sqlite sqlite(path, "OFF");
+    const std::string bytes(static_cast<std::size_t>(size), 'x');
+    const auto start = SteadyClock::now();
+    for (int i = 0; i < kCount; ++i) {
+        sqlite.save(bytes);
+    }
+    return us_since(start) * 1000 / kCount;
+}
+
+/// What one writer has with the peers, us.
+struct Peers {
+    double raw = 0;
+    double sqlite = 0;
+};
+
 /// One writer: medians of rounds that take turns with the two peers.
-void durable_single(BenchNode& node) {
+Peers durable_single(BenchNode& node) {
     constexpr int kRounds = 15;
     constexpr int kPerRound = 100;
     const std::string bytes(100, 'x');
@@ -135,9 +164,11 @@ void durable_single(BenchNode& node) {
     figure.peer = "sqlite_full";
     figure.peer_value = spread_of(sqlites).p50;
     report(figure);
+    return {raw_spread.p50, *figure.peer_value};
 }
 
-void durable_many(BenchNode& node, int writers) {
+/// `peers`: of one writer, one sync after the other, as more writers have it there too.
+void durable_many(BenchNode& node, int writers, const Peers& peers) {
     constexpr auto kTime = std::chrono::seconds(3);
     std::vector<std::vector<double>> samples(static_cast<std::size_t>(writers));
     std::vector<std::thread> threads;
@@ -161,12 +192,81 @@ void durable_many(BenchNode& node, int writers) {
         all.insert(all.end(), of_writer.begin(), of_writer.end());
     }
     const double rate = static_cast<double>(all.size()) / seconds;
-    report({.name = "set_state_durable_" + std::to_string(writers) + "_latency",
+    const std::string name = "set_state_durable_" + std::to_string(writers);
+    report({.name = name + "_latency",
             .unit = "us",
-            .value = spread_of(all)});
-    report({.name = "set_state_durable_" + std::to_string(writers) + "_rate",
-            .unit = "per_s",
-            .value = single(rate)});
+            .value = spread_of(all),
+            .peer = "sqlite_full_each_behind_the_others",
+            .peer_value = peers.sqlite * writers});
+    Figure figure{.name = name + "_rate", .unit = "per_s", .value = single(rate)};
+    figure.leaves_out = "nothing: Requests into guests, saves, syncs, Responses through the gate";
+    figure.peer = "overwrite_fdatasync";
+    figure.peer_value = 1e6 / peers.raw;
+    report(figure);
+    figure.peer = "sqlite_full";
+    figure.peer_value = 1e6 / peers.sqlite;
+    report(figure);
+}
+
+/// Entries of 100 bytes in the log alone, 64 not yet durable at any time.
+void durable_appends(const std::string& path, const Peers& peers) {
+    constexpr std::uint64_t kOutstanding = 64;
+    constexpr auto kTime = std::chrono::seconds(3);
+    const SystemClock clock;
+    SystemRandom random;
+    Quiet lines;
+    const Log log(lines, LogLevel::Error);
+    const auto files = make_posix_files();
+    auto home = Home::open(*files, path);
+    if (!home) {
+        give_up(home.error().message());
+    }
+    std::mutex mutex;
+    std::condition_variable moved;
+    std::uint64_t durable = 0;
+    StorageOptions options;
+    options.fatal = [](const std::string& why) { give_up(why); };
+    options.durable_reached = [&](SequenceNumber number) {
+        const std::lock_guard lock(mutex);
+        durable = number.value;
+        moved.notify_one();
+    };
+    auto storage = Storage::open(std::move(options), **home, *files, clock, random, log);
+    if (!storage) {
+        give_up(storage.error().message());
+    }
+    EntryLog& entries = (*storage)->log();
+    const std::string bytes(100, 'x');
+    std::uint64_t last = entries.last().value;
+    const std::uint64_t first = last;
+    durable = last;
+    const auto begin = SteadyClock::now();
+    while (SteadyClock::now() - begin < kTime) {
+        {
+            std::unique_lock lock(mutex);
+            moved.wait(lock, [&] { return last < durable + kOutstanding; });
+        }
+        const std::string key = "key" + std::to_string(last % kOutstanding);
+        const Appended taken =
+            entries.append({EntryKind::Module,
+                            {{Family::ProcessState, SharedBytes(std::string_view(key)),
+                              SharedBytes(std::string_view(bytes))}}},
+                           kKernelOwner);
+        if (!taken) {
+            give_up("an append was not taken");
+        }
+        last = taken.number.value;
+    }
+    const double seconds = us_since(begin) / 1e6;
+    (*storage)->stop();
+    Figure figure{.name = "durable_appends_64",
+                  .unit = "per_s",
+                  .value = single(static_cast<double>(last - first) / seconds),
+                  .goal = 100'000};
+    figure.leaves_out = "guests and answers; one thread appends, 64 entries are under way";
+    figure.peer = "overwrite_fdatasync";
+    figure.peer_value = 1e6 / peers.raw;
+    report(figure);
 }
 
 int main() {
@@ -174,9 +274,10 @@ int main() {
     node.install("writers", "writer", "bench", 64);
     apparent(node, 100, 500, 1000);
     apparent(node, 1024, 1000, 3000);
-    durable_single(node);
-    durable_many(node, 8);
-    durable_many(node, 64);
+    const Peers peers = durable_single(node);
+    durable_many(node, 8, peers);
+    durable_many(node, 64, peers);
+    durable_appends(node.directory() + "/log_alone", peers);
     return 0;
 }
 
