@@ -1,4 +1,4 @@
-/// Commands to the kernel, full mailboxes and prints (kernel specification, 10).
+/// Commands to the kernel, prints, and WASI (kernel specification, 10).
 
 #include <algorithm>
 
@@ -7,37 +7,21 @@
 namespace perdure::conformance {
 namespace {
 
-Blob code_of(std::string_view component) {
-    Blob blob;
-    blob.bytes = SharedBytes(std::string_view(fixture(component)));
-    return blob;
-}
-
-std::string initialize(std::string_view name, std::string_view wit_version) {
-    return R"({"InitializeProcess":{"id":")" + id_of(name) +
-           R"(","wasm_bytes_handle":"/test:os/pkg/a.wasm",)" + std::string(wit_version) +
-           R"("on_exit":"None","initial_capabilities":[],"public":false}})";
-}
-
-std::string run(std::string_view name) {
-    return R"({"RunProcess":")" + id_of(name) + R"("})";
-}
-
 class ComponentCommands : public OnWorkers {};
 INSTANTIATE_TEST_SUITE_P(Workers, ComponentCommands, worker_counts(), worker_name);
 
 TEST_P(ComponentCommands, AProcessIsInitialisedAndRunByMessages) {
-    EXPECT_EQ(command(initialize("a", ""), code_of("script")), R"("InitializedProcess")");
+    EXPECT_EQ(command(initialise_command("a"), code_of("script")), R"("InitializedProcess")");
     EXPECT_EQ(starts("a"), 0U);
-    EXPECT_EQ(command(run("a")), R"("StartedProcess")");
+    EXPECT_EQ(command(run_command("a")), R"("StartedProcess")");
     EXPECT_EQ(starts("a"), 1U);
 }
 
 TEST_P(ComponentCommands, CK130_WhatIsAbsentOrRunsAlreadyIsNotRun) {
-    EXPECT_EQ(command(run("ghost")), R"("RunProcessError")");
+    EXPECT_EQ(command(run_command("ghost")), R"("RunProcessError")");
     add("a");
     tell("a", "note ready");
-    EXPECT_EQ(command(run("a")), R"("RunProcessError")");
+    EXPECT_EQ(command(run_command("a")), R"("RunProcessError")");
     EXPECT_EQ(starts("a"), 1U);
     EXPECT_THAT(of("a"), ElementsAre("1 note ready", "1 done"));
 }
@@ -48,7 +32,7 @@ TEST_P(ComponentCommands, CK132_AGuestInAnEndlessLoopIsKilledPromptly) {
         world.compute(50 * kMillisecond);
         ASSERT_TRUE(exists(component));
         Request request;
-        request.body = SharedBytes(R"({"KillProcess":")" + id_of(component) + R"("})");
+        request.body = SharedBytes(kill_command(component));
         request.expects_response = 30;
         const std::size_t before = driver.responses.size();
         ASSERT_TRUE(
@@ -67,13 +51,14 @@ TEST_P(ComponentCommands, CK132_AGuestInAnEndlessLoopIsKilledPromptly) {
 TEST_P(ComponentCommands, CK139_TypesAreNoImportsAndUnknownFunctionsAreNamed) {
     add("types", "text-type-only-import");
     EXPECT_THAT(kernel_said(), Contains("process n.os@types:test:os returned without error"));
-    EXPECT_EQ(command(initialize("a", ""), code_of("text-missing-import")),
+    EXPECT_EQ(command(initialise_command("a"), code_of("text-missing-import")),
               R"("InitializeProcessError")");
     EXPECT_THAT(kernel_said(0),
                 Contains(AllOf(StartsWith("InitializeProcess: "), HasSubstr("appear"),
                                HasSubstr("vanish"), HasSubstr("teleport"))));
     for (const char* component : {"text-no-init", "text-wrong-init", "text-wrong-import-type"}) {
-        EXPECT_EQ(command(initialize("a", ""), code_of(component)), R"("InitializeProcessError")")
+        EXPECT_EQ(command(initialise_command("a"), code_of(component)),
+                  R"("InitializeProcessError")")
             << component;
     }
     EXPECT_FALSE(exists("a"));
@@ -91,44 +76,130 @@ TEST_P(ComponentCommands, CK141_PrintsCarryTheirPackageAndNeverHoldUpAGuest) {
     EXPECT_THAT(of("a"), ElementsAre("8 note printed", "8 done"));
 }
 
-class ComponentMailbox : public OnWorkers {
+/// Commands given by a guest that holds root.
+class ComponentRoot : public OnWorkers {
 protected:
-    ComponentMailbox() : OnWorkers(with_bound()) {}
-    static KernelWorld::Options with_bound() {
-        KernelWorld::Options options;
-        options.limits.mailbox.messages_max = 10;
-        return options;
+    void add_root() { add("root", "script", {.capabilities = {root_of(KernelWorld::kNode)}}); }
+    static std::string asks(const std::string& body, const std::string& options = " expect=30") {
+        return std::string("send ") + kKernelTarget + " body=" + body + options + "\n";
+    }
+    /// What the report of an answer or of a send error by the kernel has behind its line number.
+    static std::string answered(const std::string& body) {
+        return "response source=kernel:distro:sys inherit=0 body=" + body;
+    }
+    static std::string refused(const std::string& body) {
+        return "error kind=timeout target=kernel:distro:sys of=request expects=30 inherit=0 body=" +
+               body;
     }
 };
-INSTANTIATE_TEST_SUITE_P(Workers, ComponentMailbox, worker_counts(), worker_name);
+INSTANTIATE_TEST_SUITE_P(Workers, ComponentRoot, worker_counts(), worker_name);
 
-TEST_P(ComponentMailbox, CK152_AFullMailboxRefusesAtOnceAndSaysSo) {
-    start({"a", "b"});
-    tell("b", "sleep 1000\nreceive\nsleep 1000\nreceive 10");
-    tell("a",
-         "repeat 11\nsend {b} expect=30 body=%i\nend\nreceive\nsend {b} body=unheard\n"
-         "sleep 1500\nsend {b} body=12");
-    EXPECT_THAT(of("a"),
-                ElementsAre(AllOf(StartsWith("4 error kind=timeout target=b of=request expects=30 "
-                                             "inherit=0 body=11 cap="),
-                                  HasSubstr(R"({"full":{"mailbox":"b","messages":10,)"))));
-    EXPECT_EQ(now(), Nanoseconds(0)) << "nobody has waited";
-    EXPECT_EQ(world.status(id_of("b"))->mailbox_messages, 10U);
-    EXPECT_EQ(world.status(id_of("b"))->refused, 1U) << "the other one was told to its sender";
-    const std::vector<std::string> log = world.log_lines();
-    EXPECT_EQ(std::count_if(log.begin(), log.end(),
-                            [](const std::string& line) {
-                                return line.find("mailbox_refused_messages") != line.npos;
-                            }),
-              1);
-    advance(2 * kSecond);
-    const std::vector<std::string> received = of("b");
-    ASSERT_EQ(received.size(), 12U);
-    EXPECT_EQ(received[0], "2 request source=a expects=30 inherit=0 body=1");
-    EXPECT_EQ(received[9], "4 request source=a expects=30 inherit=0 body=10");
-    EXPECT_EQ(received[10], "4 request source=a inherit=0 body=12");
-    EXPECT_EQ(received[11], "4 done");
-    EXPECT_EQ(world.status(id_of("b"))->refused, 1U);
+TEST_P(ComponentRoot, CK131_AKillIsAnsweredOnlyWhenThereWasSomethingAndAnAnswerIsExpected) {
+    add_root();
+    add("a");
+    add("b");
+    const std::string kill_a = kill_command("a");
+    tell("root", asks(kill_a) + "receive\n" + asks(kill_a) + "receive\n");
+    EXPECT_EQ(now(), Nanoseconds(0));
+    EXPECT_THAT(of("root"), ElementsAre("2 " + answered(R"({"KilledProcess":"a"})"),
+                                        "4 " + refused(R"({"KillProcess":"a"})"), "4 done"));
+    EXPECT_FALSE(exists("a"));
+    EXPECT_THAT(kernel_said(2), Contains("KillProcess: there is no process a:test:os"));
+
+    tell("root", asks(kill_command("b"), "") + asks(kill_command("ghost"), "") + "receive");
+    EXPECT_FALSE(exists("b"));
+    advance(60 * kSecond);
+    EXPECT_THAT(of("root"), IsEmpty());
+}
+
+TEST_P(ComponentRoot, CK133_BootedIsIgnoredAndNonsenseTimesOutAtOnce) {
+    add_root();
+    prepare_boot("boot-waiting", "print 0 runs", {.on_exit = OnExit::restart()});
+    const std::uint64_t root_starts = starts("root");
+    tell("root", asks("\"Booted\"") + "note asked");
+    EXPECT_THAT(of("root"), ElementsAre("2 note asked", "2 done")) << "no answer";
+    EXPECT_THAT(kernel_said(0),
+                ElementsAre("Booted from n.os@root:test:os ignored: only the kernel says it"));
+    EXPECT_EQ(world.status(id_of("boot-waiting"))->phase, kernel::LifePhase::Initialised);
+    EXPECT_THAT(said("boot-waiting"), IsEmpty());
+    EXPECT_EQ(starts("root"), root_starts);
+
+    add("asker", "script", {.capabilities = {root_of(KernelWorld::kNode)}});
+    tell("asker", asks(R"({"Nonsense":1})") + "receive\n" + asks("%ff") + "receive\n" +
+                      asks("", "") + "receive");
+    EXPECT_EQ(now(), Nanoseconds(0));
+    EXPECT_THAT(of("asker"),
+                ElementsAre("2 " + refused(R"({"Nonsense":1})"), "4 " + refused("%ff")));
+    const std::vector<std::string> printed = kernel_said(0);
+    ASSERT_EQ(printed.size(), 4U);
+    for (std::size_t index = 1; index < printed.size(); ++index) {
+        EXPECT_THAT(printed[index], StartsWith("not a kernel command from n.os@asker:test:os: "));
+    }
+    advance(60 * kSecond);
+    EXPECT_THAT(of("asker"), IsEmpty());
+}
+
+/// A process that comes to its end by itself, at each step of being killed and initialised again.
+TEST_P(ComponentRoot, CK108_AnExitThatRacesWithAKillDoesNotTouchTheSuccessor) {
+    constexpr int kSteps = 12;
+    const std::string replace =
+        "get-blob\n" + asks(kill_command("a")) + "send " + kKernelTarget +
+        " expect=30 blob=@blob body=" + initialise_command("a", R"("Restart")") + "\n" +
+        asks(run_command("a")) + "receive 3";
+    int found = 0;
+    int absent = 0;
+    const auto race = [&](const OnExit& on_exit, bool ends_first, int apart) {
+        add("a", "script", {.on_exit = on_exit});
+        add_root();
+        Request request;
+        request.body = SharedBytes(replace);
+        const auto send_to_root = [&] {
+            ASSERT_TRUE(world.kernel()
+                            .send(driver, KernelWorld::full_address(id_of("root")), request,
+                                  code_of("script"), {})
+                            .has_value());
+        };
+        tell("a", "sleep 1\nreturn");
+        const auto end_by_itself = [&] { world.clock().advance(kMillisecond); };
+        if (ends_first) {
+            end_by_itself();
+            world.step(apart);
+            send_to_root();
+        } else {
+            send_to_root();
+            world.step(apart);
+            end_by_itself();
+        }
+        settle();
+        const std::vector<std::string> answers = of("root");
+        ASSERT_EQ(answers.size(), 5U);
+        const bool killed = answers[1] == "5 " + answered(R"({"KilledProcess":"a"})");
+        ++(killed ? found : absent);
+        EXPECT_TRUE(killed || answers[1].starts_with("5 error kind=timeout")) << answers[1];
+        EXPECT_EQ(answers[2], "5 " + answered(R"("InitializedProcess")"));
+        EXPECT_EQ(answers[3], "5 " + answered(R"("StartedProcess")"));
+        ASSERT_TRUE(exists("a"));
+        EXPECT_EQ(starts("a"), 1U);
+        advance(kSecond);
+        tell("a", "note new");
+        EXPECT_THAT(of("a"), ElementsAre("1 note new", "1 done"));
+        EXPECT_EQ(starts("a"), 1U);
+        EXPECT_EQ(world.journal().count(Family::Processes), 1U) << "its record stays";
+        EXPECT_TRUE(world.kill(id_of("a")));
+        EXPECT_TRUE(world.kill(id_of("root")));
+    };
+    for (const OnExit& on_exit : {OnExit::none(), OnExit::restart()}) {
+        for (const bool ends_first : {true, false}) {
+            for (int apart = 0; apart < kSteps; ++apart) {
+                SCOPED_TRACE(::testing::Message()
+                             << "ends first " << ends_first << ", apart " << apart);
+                race(on_exit, ends_first, apart);
+            }
+        }
+    }
+    // Some kills came too late; none did for the one that restarts.
+    EXPECT_GT(absent, 0);
+    EXPECT_GT(found, 2 * kSteps);
 }
 
 /// Everything a guest finds of WASI, once through the current adapter and once through the oldest

@@ -30,7 +30,7 @@ protected:
         return answer != R"({"Debug":{"Process":null}})";
     }
     std::optional<std::string> kill_by_message(std::string_view name) {
-        return command(R"({"KillProcess":")" + id_of(name) + R"("})");
+        return command(kill_command(name));
     }
 };
 INSTANTIATE_TEST_SUITE_P(Workers, ComponentLife, worker_counts(), worker_name);

@@ -122,6 +122,26 @@ Capability messaging(std::string_view name) {
     return messaging_of(KernelWorld::full_address(id_of(name)));
 }
 
+std::string initialise_command(std::string_view name, std::string_view on_exit) {
+    return R"({"InitializeProcess":{"id":")" + id_of(name) +
+           R"(","wasm_bytes_handle":"/test:os/pkg/a.wasm","on_exit":)" + std::string(on_exit) +
+           R"(,"initial_capabilities":[],"public":false}})";
+}
+
+std::string run_command(std::string_view name) {
+    return R"({"RunProcess":")" + id_of(name) + R"("})";
+}
+
+std::string kill_command(std::string_view name) {
+    return R"({"KillProcess":")" + id_of(name) + R"("})";
+}
+
+Blob code_of(std::string_view component) {
+    Blob blob;
+    blob.bytes = SharedBytes(std::string_view(fixture(component)));
+    return blob;
+}
+
 void Driver::handle(kernel::IncomingRequest request) {
     reports.emplace_back(request.source->address.process.process,
                          std::string(text_of(request.request.body.view())));
@@ -169,16 +189,21 @@ void ScriptedComponents::start(const std::vector<std::string>& names) {
 }
 
 void ScriptedComponents::boot(std::string_view name, std::string_view program) {
+    prepare_boot(name, program);
+    connect();
+    world.run(id_of(name));
+    world.settle();
+}
+
+void ScriptedComponents::prepare_boot(std::string_view name, std::string_view program,
+                                      Guest guest) {
     CHECK(name.starts_with("boot"), "only names with boot make the script look at its state", name);
     add(name);
     tell(name, "set-state " + escaped(with_addresses(program)));
     of(name);
     CHECK(world.kill(id_of(name)));
-    const auto made = world.initialise_component(id_of(name), fixture("script"), {});
+    const auto made = world.initialise_component(id_of(name), fixture("script"), std::move(guest));
     CHECK(made.has_value(), made.error().message());
-    connect();
-    world.run(id_of(name));
-    world.settle();
 }
 
 void ScriptedComponents::post(std::string_view name, std::string_view program) {

@@ -45,6 +45,9 @@ using testing::KernelWorld;
 using ::testing::Not;
 using ::testing::StartsWith;
 
+/// The kernel as programs name it.
+inline constexpr const char* kKernelTarget = "n.os@kernel:distro:sys";
+
 inline constexpr Nanoseconds kInstant{1};
 inline constexpr Nanoseconds kMillisecond = std::chrono::milliseconds(1);
 inline constexpr Nanoseconds kSecond = std::chrono::seconds(1);
@@ -86,6 +89,8 @@ protected:
     void connect();
     /// Starts a process that runs `program` before it receives anything, and prints its reports.
     void boot(std::string_view name, std::string_view program);
+    /// The same without running it, as `guest`.
+    void prepare_boot(std::string_view name, std::string_view program, Guest guest = {});
     /// Sends `program` to `name`; then as `settle`.
     void tell(std::string_view name, std::string_view program);
     /// The same without letting anything run.
@@ -172,5 +177,12 @@ std::string escaped(std::string_view text);
 /// A capability whose issuer is `name`.
 Capability capability(std::string_view name, std::string_view params);
 Capability messaging(std::string_view name);
+
+// Commands to the kernel, as JSON without blanks, so that programs can hold them.
+std::string initialise_command(std::string_view name, std::string_view on_exit = R"("None")");
+std::string run_command(std::string_view name);
+std::string kill_command(std::string_view name);
+/// The code in an InitializeProcess.
+Blob code_of(std::string_view component);
 
 }  // namespace perdure::conformance

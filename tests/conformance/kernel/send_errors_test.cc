@@ -307,49 +307,5 @@ TEST_P(ComponentAwaiting, CK62_AnEffectNeverOvertakesItsCause) {
     EXPECT_EQ(from_b, kTimes);
 }
 
-class ComponentCapabilities : public OnWorkers {};
-INSTANTIATE_TEST_SUITE_P(Workers, ComponentCapabilities, worker_counts(), worker_name);
-
-TEST_P(ComponentCapabilities, CK66_APublicProcessMayBeMessagedByAll) {
-    add("a");
-    add("b", "script", {.is_public = true});
-    tell("b", "receive");
-    tell("a", "send {b} expect=30 body=x");
-    EXPECT_THAT(of("b"), ElementsAre("1 request source=a expects=30 inherit=0 body=x", "1 done"));
-    EXPECT_THAT(of("a"), ElementsAre("1 done"));
-}
-
-TEST_P(ComponentCapabilities, CK67_AnswersNeedNoRightAndRequestsTheOtherWayDo) {
-    add("a");
-    add("b");
-    world.grant_messaging(id_of("a"), id_of("b"));
-    tell("b", "receive\nrespond body=r\nsend {a} expect=30 body=back\nreceive");
-    tell("a", "send {b} expect=5\nreceive");
-    EXPECT_THAT(of("a"), ElementsAre("2 response source=b inherit=0 body=r", "2 done"));
-    EXPECT_THAT(
-        of("b"),
-        ElementsAre(
-            _,
-            AllOf(StartsWith("4 error kind=timeout target=a of=request expects=30 inherit=0 "
-                             "body=back cap="),
-                  HasSubstr("denied"), HasSubstr("messaging")),
-            "4 done"));
-    EXPECT_THAT(of("a"), IsEmpty());
-}
-
-TEST_P(ComponentCapabilities, CK75_ADroppedCapabilityIsGoneForTheNextRequest) {
-    start({"a", "b"});
-    tell("b", "receive");
-    tell("a",
-         "send {b} body=before\ndrop-caps cap={b}|\"messaging\"\nsend {b} expect=30 body=after\n"
-         "receive\ndrop-caps cap={b}|\"messaging\"\ncaps");
-    EXPECT_THAT(of("b"), ElementsAre("1 request source=a inherit=0 body=before", "1 done"));
-    EXPECT_THAT(of("a"),
-                ElementsAre(AllOf(StartsWith("4 error kind=timeout target=b"), HasSubstr("denied")),
-                            AllOf(StartsWith("6 caps"), Not(HasSubstr("cap=b|"))), "6 done"));
-    EXPECT_FALSE(holds("a", messaging("b")));
-    EXPECT_TRUE(holds("a", messaging("a")));
-}
-
 }  // namespace
 }  // namespace perdure::conformance
