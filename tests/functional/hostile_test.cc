@@ -286,12 +286,6 @@ TEST_F(Packages, SomethingElseThanAComponentIsRefusedByItsName) {
     }
 }
 
-TEST_F(Packages, AComponentAboveTheLimitIsRefusedByTheLimit) {
-    write_file(package_ + "/pkg/echo.wasm", "");
-    std::filesystem::resize_file(package_ + "/pkg/echo.wasm", 65u << 20);
-    expect_start_refused("component_bytes_max");
-}
-
 TEST_F(Packages, TheLimitOfAComponentIsASetting) {
     const std::string most =
         std::to_string(std::filesystem::file_size(package_ + "/pkg/echo.wasm"));
@@ -323,6 +317,41 @@ void put_section(std::string& bytes, char id, const std::string& content) {
     bytes.push_back(id);
     put_number(bytes, content.size());
     bytes += content;
+}
+
+/// `component_bytes_max`
+constexpr std::size_t kComponentBytesMax = 64u << 20;
+
+/// `component` with a custom section behind it, which means nothing, so that it has `size` bytes.
+std::string padded(std::string component, std::size_t size) {
+    constexpr std::size_t kHead = 1 + 4;  // The id, and a length of four bytes.
+    std::string section;
+    put_section(
+        section, 0,
+        '\x03' + std::string("pad") + std::string(size - component.size() - kHead - 4, '\0'));
+    return component + section;
+}
+
+TEST_F(Packages, AComponentOfTheLimitIsTakenAndOneByteMoreIsRefusedByTheLimit) {
+    const std::string whole = read_fixture("echo");
+    for (const std::size_t size : {kComponentBytesMax + 1, std::size_t{100'000'000}}) {
+        SCOPED_TRACE(size);
+        const std::string large = padded(whole, size);
+        ASSERT_EQ(large.size(), size);
+        write_file(package_ + "/pkg/echo.wasm", large);
+        expect_start_refused("component_bytes_max");
+        expect_untouched();
+    }
+    const std::string largest = padded(whole, kComponentBytesMax);
+    ASSERT_EQ(largest.size(), kComponentBytesMax);
+    const std::string other =
+        make_package(directory_.path(), "large", {{.name = "large", .fixture = "echo"}});
+    write_file(other + "/pkg/large.wasm", largest);
+    EXPECT_EQ(node_.command({"start", other}).status, 0);
+    EXPECT_TRUE(node_.wait_for_line("echo at "));
+    EXPECT_EQ(node_.command({"send", "large:large:test.os", "heard"}).out, "heard\n");
+    EXPECT_EQ(node_.command({"remove", "large:test.os"}).status, 0);
+    code_ = fingerprints(node_.home() + "/code");  // Its file stays until the next start.
 }
 
 /// A component that imports `count` functions nobody serves.
