@@ -21,10 +21,12 @@ build_preset() { # preset [target…]
     cmake --build "build/$preset" -j "$jobs" ${1:+--target "$@"}
 }
 
-# What the program itself needs: C++ libraries and Rust.
-need_build() {
-    need_packages "${packages_build[@]}"
-    need_rust
+# What the program itself needs, C++ libraries and Rust, and what the command needs besides.
+need_build() { # [package…]
+    local rust
+    read -ra rust <<<"$(rust_packages)"
+    need_packages "${packages_build[@]}" "${rust[@]}" "$@"
+    use_rust
 }
 
 # The program, and beside it the tool that `perdure build` calls; cargo has built it with the engine.
@@ -41,8 +43,7 @@ command_build() {
             echo "built build/release/perdure"
             ;;
         guests)
-            need_build
-            need_packages "${packages_guests_cpp[@]}" "${packages_guests_rust[@]}"
+            need_build "${packages_guests_cpp[@]}" "${packages_guests_rust[@]}"
             need_componentize
             scripts/build_guests
             ;;
@@ -51,7 +52,7 @@ command_build() {
 }
 
 command_run() {
-    local sample=counter-cpp folder flags=()
+    local sample=counter-cpp folder flags=() packages
     if [ $# -gt 0 ] && [[ $1 != -* ]]; then
         sample=$1
         shift
@@ -63,8 +64,8 @@ command_run() {
     folder=$root/samples/$sample
     [ -f "$folder/metadata.json" ] ||
         { echo "dev: there is no sample $sample; samples: $(list_samples)" >&2; exit 2; }
-    need_build
-    need_sample_tools "$folder"
+    read -ra packages <<<"$(sample_packages "$folder")"
+    need_build "${packages[@]}"
     build_program
     build_sample "$sample" "$folder"
     # A home for each sample, so that what is shown is this sample's.
@@ -78,8 +79,7 @@ has_benches() { [ -f bench/CMakeLists.txt ]; }
 command_bench() {
     has_benches || { echo "dev: there are no benches in this tree" >&2; exit 1; }
     local bench found=no
-    need_build
-    need_packages "${packages_bench[@]}"
+    need_build "${packages_bench[@]}"
     build_preset dist benches
     for bench in build/dist/bench/*_bench; do
         [ -x "$bench" ] || continue
@@ -91,16 +91,17 @@ command_bench() {
 }
 
 command_format() {
-    local files mode=(-i) status=0
+    local files mode=(-i) status=0 rust=()
     [ "${1:-}" != --check ] || mode=(--dry-run -Werror)
-    need_packages git "${packages_format[@]}"
+    ! command -v rustfmt >/dev/null || read -ra rust <<<"$(rust_packages)"
+    need_packages git "${packages_format[@]}" "${rust[@]}"
     mapfile -t files < <(git ls-files -co --exclude-standard -- '*.h' '*.cc' '*.cpp' | grep -v '^sdk/cpp/glue/' |
         while read -r file; do [ ! -f "$file" ] || echo "$file"; done)
     clang-format-19 "${mode[@]}" "${files[@]}" || status=1
     if command -v rustfmt >/dev/null; then
         mode=()
         [ "${1:-}" != --check ] || mode=(--check)
-        need_rust
+        use_rust
         "$cargo" fmt --manifest-path "$kwe/Cargo.toml" --all -- "${mode[@]}" || status=1
     fi
     return $status

@@ -18,6 +18,16 @@ full_parts() {
     if has_benches; then echo benches; fi
 }
 
+# What a part needs beside what the build needs.
+part_packages() { # part
+    case $1 in
+        fuzz) echo "${packages_fuzz[*]}" ;;
+        guests) echo "${packages_guests_cpp[*]} ${packages_guests_rust[*]}" ;;
+        tidy) echo "${packages_tidy[*]}" ;;
+        benches) echo "${packages_bench[*]}" ;;
+    esac
+}
+
 tree_hash() {
     git ls-files -co --exclude-standard -z | LC_ALL=C sort -zu | xargs -0 sha256sum 2>/dev/null | sha256sum | cut -c1-16
 }
@@ -27,15 +37,11 @@ full_kills() { build_release && PERDURE_KILLS=200 run_ctest release -R kill; }
 full_flips() { build_release && PERDURE_FLIPS=1000000 run_ctest release -R bit_flip; }
 full_soak() { build_release && run_ctest release -L soak; }
 
-full_fuzz() {
-    need_packages "${packages_fuzz[@]}"
-    build_fuzz_all && test_fuzz_replay && test_fuzz "${DEV_FUZZ_SECONDS_EACH:-60}"
-}
+full_fuzz() { build_fuzz_all && test_fuzz_replay && test_fuzz "${DEV_FUZZ_SECONDS_EACH:-60}"; }
 
 # Every guest from source, into a folder of its own; the fixtures stay as they are.
 full_guests() {
     local out=$cache/full-guests
-    need_packages "${packages_guests_cpp[@]}" "${packages_guests_rust[@]}"
     rm -rf "$out"
     need_componentize && scripts/build_guests --force --out "$out" && count "$(ls "$out" | wc -l)" 0
 }
@@ -55,7 +61,6 @@ full_tsan() {
 
 full_tidy() {
     local files bad
-    need_packages "${packages_tidy[@]}"
     configure tidy || return 1
     mapfile -t files < <(own_sources build/tidy/compile_commands.json)
     mkdir -p build/tidy/logs
@@ -77,7 +82,7 @@ own_sources() { # compile_commands.json
 full_benches() { command_bench && count 1 0; }
 
 command_full() { # [part]
-    local part stamp parts
+    local part stamp parts packages
     mapfile -t parts < <(full_parts)
     if [ $# -gt 0 ]; then
         printf '%s\n' "${parts[@]}" | grep -qx "$1" ||
@@ -86,7 +91,8 @@ command_full() { # [part]
     fi
     trap closing_line EXIT
     failed=1
-    need_build
+    read -ra packages <<<"$(for part in "${parts[@]}"; do part_packages "$part"; done | tr '\n' ' ')"
+    need_build "${packages[@]}"
     failed=0
     mkdir -p "$cache/full"
     set +e

@@ -57,8 +57,7 @@ command_fuzz() {
         echo "dev: usage: ./dev fuzz TARGET SECONDS; targets: $(list_fuzz_targets | tr '\n' ' ')" >&2
         exit 2
     fi
-    need_build
-    need_packages "${packages_fuzz[@]}"
+    need_build "${packages_fuzz[@]}"
     build_fuzz "$1"
     fuzz_target "$1" "$2"
 }

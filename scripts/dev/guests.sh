@@ -8,11 +8,11 @@ list_samples() {
     done | tr '\n' ' '
 }
 
-need_sample_tools() { # sample-folder
+sample_packages() { # sample-folder
     if ls "$1"/*/Cargo.toml >/dev/null 2>&1; then
-        need_packages "${packages_guests_rust[@]}"
+        echo "${packages_guests_rust[*]}"
     else
-        need_packages "${packages_guests_cpp[@]}"
+        echo "${packages_guests_cpp[*]}"
     fi
 }
 

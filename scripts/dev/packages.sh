@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Debian packages and the Rust tool chain. Sourced by ./dev.
 #
-# Packages are installed by apt and by nothing else. A list is checked with one dpkg-query, so a machine that has
+# Packages are installed by apt and by nothing else. Each command names everything it needs at once, before it does
+# anything: without root one line says all that is missing. A list is checked with one dpkg-query, so a machine that has
 # everything loses a few milliseconds here.
 
 packages_build=(
@@ -18,6 +19,7 @@ packages_tidy=(clang-19 clang-tidy-19)
 packages_bench=(erlang-base)  # the peer that some figures are compared with
 
 rust_minor_least=95  # rustc 1.95, as src/engine/kwe/Cargo.toml asks
+debian_cargo=/usr/bin/cargo
 
 missing_packages() { # package…
     local installed
@@ -69,13 +71,19 @@ rust_is_new_enough() { # cargo
     [ "$major" -gt 1 ] || [ "${rest%%.*}" -ge $rust_minor_least ]
 } 2>/dev/null
 
+has_rust_in_path() { command -v cargo >/dev/null && rust_is_new_enough "$(command -v cargo)"; }
+
+# The packages that bring Rust, where there is none that is new enough.
+rust_packages() {
+    has_rust_in_path || rust_is_new_enough "$debian_cargo" || echo "${packages_rust[*]}"
+}
+
 # Sets `cargo`; with Debian's pair also RUSTC, because another rustc may stand first in PATH.
-need_rust() {
-    if command -v cargo >/dev/null && rust_is_new_enough "$(command -v cargo)"; then
+use_rust() {
+    if has_rust_in_path; then
         cargo=$(command -v cargo)
     else
-        rust_is_new_enough /usr/bin/cargo || need_packages "${packages_rust[@]}"
-        cargo=/usr/bin/cargo
+        cargo=$debian_cargo
         export RUSTC=/usr/bin/rustc
     fi
     export CARGO_TARGET_DIR=$cache/cargo

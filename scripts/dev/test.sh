@@ -198,8 +198,7 @@ command_test() {
     [ $# = 0 ] || { echo "dev: usage: ./dev test [--full [PART]]" >&2; exit 2; }
     trap closing_line EXIT
     failed=1  # an end before the first step is a failure
-    need_build
-    need_packages "${packages_format[@]}" "${packages_fuzz[@]}" "${packages_guests_cpp[@]}" "${packages_guests_rust[@]}"
+    need_build "${packages_format[@]}" "${packages_fuzz[@]}" "${packages_guests_cpp[@]}" "${packages_guests_rust[@]}"
     failed=0
     set +e
     test_all
