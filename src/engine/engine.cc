@@ -468,6 +468,7 @@ public:
         kwe_limits bounds{};
         bounds.struct_size = sizeof(bounds);
         bounds.memory_bytes = limits.memory_bytes;
+        bounds.clock_resolution_ns = limits.clock_resolution_ns;
         kwe_error* error = nullptr;
         const int code_of = kwe_process_new(code.component(), wake_token, &bridge_, slice(our),
                                             &bounds, &process_, &error);

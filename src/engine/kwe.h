@@ -372,6 +372,8 @@ typedef struct {
     uint32_t struct_size;
     uint32_t table_elements;  ///< Elements of one table.
     uint64_t memory_bytes;    ///< All memories together (K-232). Growth past it fails in the guest.
+    /// What its clocks say their resolution is; 1 ms. `monotonic` and `wall` round by themselves.
+    uint64_t clock_resolution_ns;
 } kwe_limits;
 
 /// How a process ended (E-10). Where several apply: killed, memory limit, exit, fault, trap.

@@ -134,6 +134,7 @@ const std::vector<Entry> kLayout = {
     FIELD(kwe_limits, struct_size),
     FIELD(kwe_limits, table_elements),
     FIELD(kwe_limits, memory_bytes),
+    FIELD(kwe_limits, clock_resolution_ns),
     SIZE(kwe_frame),
     FIELD(kwe_frame, module),
     FIELD(kwe_frame, function),

@@ -59,6 +59,7 @@ struct GuestExit {
 struct GuestLimits {
     std::uint64_t memory_bytes =
         0;  ///< Linear memory; more is refused to the guest's allocator (K-232).
+    std::uint64_t clock_resolution_ns = 0;  ///< What its clocks say of themselves; 0: 1 ms (K-224).
 };
 
 struct GuestUsage {

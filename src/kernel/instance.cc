@@ -59,6 +59,7 @@ Instance::~Instance() {
 Result<void> Instance::start() {
     GuestLimits limits;
     limits.memory_bytes = kernel_.limits().process_memory_bytes_max;
+    limits.clock_resolution_ns = std::uint64_t{kernel_.limits().guest_clock_resolution_us} * 1000;
     ASSIGN_OR_RETURN(
         guest_, kernel_.engine().instantiate(process_.facts.code, *this, process_.facts.appender,
                                              process_.self->printed, limits));

@@ -202,6 +202,44 @@ TEST_P(ComponentRoot, CK108_AnExitThatRacesWithAKillDoesNotTouchTheSuccessor) {
     EXPECT_GT(found, 2 * kSteps);
 }
 
+struct Resolution {
+    const char* name;
+    std::uint32_t us;
+    const char *monotonic, *seconds, *nanoseconds;
+};
+/// The ends of the setting, and its default.
+const Resolution kResolutions[] = {{"OneMicrosecond", 1, "1000", "0", "1000"},
+                                   {"OneMillisecond", 1'000, "1000000", "0", "1000000"},
+                                   {"OneSecond", 1'000'000, "1000000000", "1", "0"}};
+
+class ComponentClocks : public ScriptedComponents,
+                        public ::testing::WithParamInterface<Resolution> {
+protected:
+    ComponentClocks() : ScriptedComponents(with_resolution()) {}
+    static KernelWorld::Options with_resolution() {
+        KernelWorld::Options options;
+        options.limits.guest_clock_resolution_us = GetParam().us;
+        return options;
+    }
+};
+INSTANTIATE_TEST_SUITE_P(Resolutions, ComponentClocks, ::testing::ValuesIn(kResolutions),
+                         [](const auto& info) { return info.param.name; });
+
+TEST_P(ComponentClocks, E11_AGuestsClocksGoAndSayThatTheyGoInStepsOfTheSetting) {
+    add("said", "text-clock-resolution");
+    EXPECT_THAT(said("said"),
+                ElementsAre(GetParam().monotonic, GetParam().seconds, GetParam().nanoseconds));
+    add("a");
+    advance(Nanoseconds(1'234'567'890));
+    tell("a", "clock");
+    const Nanoseconds::rep now = 1'234'567'890;
+    const Nanoseconds::rep step = Nanoseconds::rep{GetParam().us} * 1'000;
+    EXPECT_THAT(
+        of("a"),
+        ElementsAre(StartsWith("1 clock monotonic_ns=" + std::to_string(now - now % step) + " "),
+                    "1 done"));
+}
+
 /// Everything a guest finds of WASI, once through the current adapter and once through the oldest
 /// version that is served.
 TEST_P(ComponentCommands, CK140_E11_AGuestFindsTheServedCallsOfWasiAndNoOthers) {

@@ -125,7 +125,9 @@ plain! { DATA_LAYOUT:
         cache_rejects_total: u64,
     }
     struct kwe_component_info { struct_size: u32, standard: u32, image_bytes: u64 }
-    struct kwe_limits { struct_size: u32, table_elements: u32, memory_bytes: u64 }
+    struct kwe_limits {
+        struct_size: u32, table_elements: u32, memory_bytes: u64, clock_resolution_ns: u64,
+    }
     struct kwe_frame {
         module: kwe_slice, function: kwe_slice,
         func_index: u32, func_offset: u64, module_offset: u64,

@@ -151,7 +151,7 @@ impl Process {
             ctx,
             limits: Limits::new(control.clone(), limits),
             control: control.clone(),
-            wasi: Wasi::default(),
+            wasi: Wasi::new(limits),
         };
         let waker = Waker::from(control.clone());
         Self { control, waker, life: Life::Running(Box::pin(run(code, host, our))) }

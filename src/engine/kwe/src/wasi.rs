@@ -13,7 +13,7 @@ use wasmtime::component::{
 };
 use wasmtime::{AsContext, Result, StoreContextMut, bail};
 
-use crate::abi::{kwe_host, kwe_slice};
+use crate::abi::{kwe_host, kwe_limits, kwe_slice};
 use crate::host::{Host, Pinned, Stop, begin, call, finish};
 use crate::standard::{Face, Names};
 
@@ -23,8 +23,9 @@ const VERSION: &str = "0.2.12";
 const WRITE_BYTES_MAX: u64 = 64 << 10;
 /// Most random bytes a single call may ask for; a larger one traps its guest.
 const RANDOM_BYTES_MAX: u64 = 16 << 20;
-/// The default of `guest_clock_resolution_us` (K-224).
+/// Of the clocks, where the host names none (K-224).
 const RESOLUTION_NS: u64 = 1_000_000;
+const SECOND_NS: u64 = 1_000_000_000;
 
 const STDIN: u32 = 0;
 const STDOUT: u32 = 1;
@@ -47,14 +48,21 @@ struct OutgoingDatagramStream;
 struct TcpSocket;
 struct ResolveAddressStream;
 
-/// What a guest's pollables wait for: an instant of the monotonic clock, 0 for "ready at once".
-#[derive(Default)]
+/// What a guest's calls of WASI refer to.
 pub struct Wasi {
+    /// What pollables wait for: an instant of the monotonic clock, 0 for "ready at once".
     pollables: Vec<u64>,
     free: Vec<u32>,
+    resolution_ns: u64,
 }
 
 impl Wasi {
+    pub fn new(limits: &kwe_limits) -> Self {
+        let asked = limits.clock_resolution_ns;
+        let resolution_ns = if asked == 0 { RESOLUTION_NS } else { asked };
+        Self { pollables: Vec::new(), free: Vec::new(), resolution_ns }
+    }
+
     fn add(&mut self, instant_ns: u64) -> Resource<Pollable> {
         let index = self.free.pop().unwrap_or(self.pollables.len() as u32);
         match self.pollables.get_mut(index as usize) {
@@ -254,7 +262,7 @@ fn monotonic(cx: &mut StoreContextMut<'_, Host>) -> Result<u64> {
 fn clocks(names: &mut Names, linker: &mut Linker<Host>) -> Result<()> {
     let mut monotonic_clock = wasi_face(linker, names, "clocks/monotonic-clock")?;
     monotonic_clock.at_once("now", |mut cx, (): ()| Ok((monotonic(&mut cx)?,)))?;
-    monotonic_clock.at_once("resolution", |_, (): ()| Ok((RESOLUTION_NS,)))?;
+    monotonic_clock.at_once("resolution", |cx, (): ()| Ok((cx.data().wasi.resolution_ns,)))?;
     monotonic_clock.at_once("subscribe-instant", |mut cx, (instant,): (u64,)| {
         Ok((cx.data_mut().wasi.add(instant),))
     })?;
@@ -271,8 +279,9 @@ fn clocks(names: &mut Names, linker: &mut Linker<Host>) -> Result<()> {
         })?;
         Ok((now,))
     })?;
-    wall_clock.at_once("resolution", |_, (): ()| {
-        Ok((Datetime { seconds: 0, nanoseconds: RESOLUTION_NS as u32 },))
+    wall_clock.at_once("resolution", |cx, (): ()| {
+        let ns = cx.data().wasi.resolution_ns;
+        Ok((Datetime { seconds: ns / SECOND_NS, nanoseconds: (ns % SECOND_NS) as u32 },))
     })
 }
 

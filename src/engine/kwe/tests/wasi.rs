@@ -192,6 +192,35 @@ fn clocks_and_random_bytes_come_from_the_host() {
     assert!(process.script().saw("wall") && process.script().saw("random"));
 }
 
+#[test]
+fn both_clocks_say_the_resolution_that_the_host_names() {
+    let node = Node::new();
+    let guest = |ns: u64| {
+        preview1(
+            r#""clock_res_get" (func $resolution (param i32 i32) (result i32))"#,
+            &format!(
+                r#"(func $is (param i32)
+                    (if (call $resolution (local.get 0) (i32.const 1024)) (then unreachable))
+                    (if (i64.ne (i64.load (i32.const 1024)) (i64.const {ns})) (then unreachable)))
+                   (func (export "init") (param i32 i32)
+                    (call $is (i32.const 0))
+                    (call $is (i32.const 1)))"#
+            ),
+        )
+    };
+    const MILLISECOND: u64 = 1_000_000;
+    // One microsecond and one second are the ends of the setting; none means a millisecond.
+    for (named, said) in
+        [(1_000, 1_000), (1_000 * MILLISECOND, 1_000 * MILLISECOND), (0, MILLISECOND)]
+    {
+        let limits = kwe_limits { clock_resolution_ns: named, ..Default::default() };
+        let component = node.load(&guest(said)).unwrap();
+        let mut process = component.process_within(Script::default(), limits);
+        let exit = process.run(&node);
+        assert_eq!(exit.kind, EXIT_RETURNED, "{named}: {exit:?}");
+    }
+}
+
 /// The world of the preview-1 adapter, which is the command line's set (K-224), as a component that
 /// imports all of it: everything is there and typed as WIT says, so that the only thing still
 /// missing is `init`.

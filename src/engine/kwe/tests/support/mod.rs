@@ -444,12 +444,12 @@ impl Component {
     }
 
     pub fn process(&self, script: Script, memory_bytes: u64) -> Process {
+        self.process_within(script, kwe_limits { memory_bytes, ..Default::default() })
+    }
+
+    pub fn process_within(&self, script: Script, limits: kwe_limits) -> Process {
         let script = Box::into_raw(Box::new(script));
-        let limits = kwe_limits {
-            struct_size: size_of::<kwe_limits>() as u32,
-            memory_bytes,
-            ..Default::default()
-        };
+        let limits = kwe_limits { struct_size: size_of::<kwe_limits>() as u32, ..limits };
         let (mut handle, our) = (null_mut(), kwe_slice::of(b"fake.os@guest:tests:sys"));
         let made = unsafe {
             kwe_process_new(
