@@ -308,14 +308,16 @@ impl Gate {
         Self { jobs_max, inside: Mutex::new((0, 0)), left: Condvar::new() }
     }
 
+    /// Whether `bytes` more have to wait.
+    fn is_full(&self, (jobs, total): (usize, usize), bytes: usize) -> bool {
+        jobs > 0 && (jobs >= self.jobs_max || total + bytes > COMPILING_BYTES_MAX)
+    }
+
     /// Waits for room, and gives it back when the place is dropped.
     fn enter(&self, bytes: usize) -> Place<'_> {
-        let full = |&mut (jobs, total): &mut (usize, usize)| {
-            jobs > 0 && (jobs >= self.jobs_max || total + bytes > COMPILING_BYTES_MAX)
-        };
         let mut inside = self
             .left
-            .wait_while(locked(&self.inside), full)
+            .wait_while(locked(&self.inside), |inside| self.is_full(*inside, bytes))
             .unwrap_or_else(PoisonError::into_inner);
         *inside = (inside.0 + 1, inside.1 + bytes);
         Place(self, bytes)
@@ -327,5 +329,45 @@ impl Drop for Place<'_> {
         let mut inside = locked(&self.0.inside);
         *inside = (inside.0 - 1, inside.1 - self.1);
         self.0.left.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_bytes_are_compiled_at_once_and_what_is_more_waits() {
+        let gate = Gate::new(3);
+        let half = COMPILING_BYTES_MAX / 2;
+        let _first = gate.enter(half);
+        let inside = || *locked(&gate.inside);
+        assert!(!gate.is_full(inside(), half));
+        assert!(gate.is_full(inside(), half + 1));
+        let second = gate.enter(half);
+        assert!(gate.is_full(inside(), 1));
+        std::thread::scope(|scope| {
+            let third = scope.spawn(|| drop(gate.enter(1)));
+            drop(second); // Until here `third` cannot have ended.
+            third.join().unwrap();
+        });
+        assert_eq!(inside(), (1, half));
+    }
+
+    #[test]
+    fn so_many_components_are_compiled_at_once_and_one_more_waits() {
+        let gate = Gate::new(2);
+        let _first = gate.enter(1);
+        assert!(!gate.is_full(*locked(&gate.inside), 1));
+        let _second = gate.enter(1);
+        assert!(gate.is_full(*locked(&gate.inside), 1));
+    }
+
+    #[test]
+    fn a_component_with_more_bytes_is_compiled_alone() {
+        let gate = Gate::new(2);
+        assert!(!gate.is_full((0, 0), COMPILING_BYTES_MAX + 1));
+        let _place = gate.enter(COMPILING_BYTES_MAX + 1);
+        assert!(gate.is_full(*locked(&gate.inside), 1));
     }
 }

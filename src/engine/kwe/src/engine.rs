@@ -22,7 +22,7 @@ use crate::standard::{self, Names};
 use crate::wasi;
 
 pub const TABLES_PER_PROCESS: usize = 8;
-pub const INSTANCES_PER_PROCESS: usize = 32;
+pub const INSTANCES_PER_PROCESS: usize = 16;
 pub const TABLE_ELEMENTS_MAX: usize = 20_000;
 /// Handles of the component model that one process may hold at once.
 pub const HANDLES_MAX: usize = 10_000;
@@ -204,7 +204,7 @@ fn wasmtime_config(settings: &Settings) -> Config {
         .total_stacks(n)
         .max_memory_size(settings.max_memory_bytes)
         .table_elements(TABLE_ELEMENTS_MAX)
-        .max_core_instances_per_component(16)
+        .max_core_instances_per_component(INSTANCES_PER_PROCESS as u32)
         .max_memories_per_component(2)
         .max_tables_per_component(TABLES_PER_PROCESS as u32)
         .max_memories_per_module(1)
