@@ -35,7 +35,7 @@ tree_hash() {
 full_crash() { build_release && test_crash 30000; }
 full_kills() { build_release && PERDURE_KILLS=200 run_ctest release -R kill; }
 full_flips() { build_release && PERDURE_FLIPS=1000000 run_ctest release -R bit_flip; }
-full_soak() { build_release && run_ctest release -L soak; }
+full_soak() { build_release && PERDURE_SOAK_SECONDS=600 run_ctest release -L soak && show_output_of release soak; }
 
 full_fuzz() { build_fuzz_all && test_fuzz_replay && test_fuzz "${DEV_FUZZ_SECONDS_EACH:-60}"; }
 
