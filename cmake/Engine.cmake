@@ -44,4 +44,7 @@ if(KERNEL_WASM STREQUAL "ON")
 
     perdure_room(engine LINKS perdure_kernel kwe EXCLUDE mock.cc mock_test.cc)
     add_dependencies(perdure_engine kwe_build)
+    set(PERDURE_ENGINE_LIBRARY perdure_engine)
+else()
+    set(PERDURE_ENGINE_LIBRARY perdure_engine_mock)
 endif()

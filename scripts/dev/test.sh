@@ -117,13 +117,17 @@ test_crash() { # images
     return $status
 }
 
-# Only the unit tests: their programs bear the names of their tests.
+# Only the unit tests and the crash suites: their programs bear the names of their tests.
 build_asan() {
     local targets
     configure asan || return 1
-    mapfile -t targets < <(ctest --test-dir build/asan -N -L unit | sed -n 's/^ *Test *#[0-9]*: //p')
-    [ ${#targets[@]} -gt 0 ] || { echo "dev: no unit tests are configured in build/asan"; return 1; }
+    mapfile -t targets < <(ctest --test-dir build/asan -N -L 'unit|crash' | sed -n 's/^ *Test *#[0-9]*: //p')
+    [ ${#targets[@]} -gt 0 ] || { echo "dev: no tests are configured in build/asan"; return 1; }
     build_preset asan "${targets[@]}"
+}
+
+test_asan_crash() { # images
+    PERDURE_CRASH_POINTS=$1 run_ctest asan -L crash
 }
 
 test_guests() {
@@ -181,6 +185,7 @@ test_all() {
     step "conformance: what is covered" test_conformance
     if step "build asan (mock engine)" build_asan; then
         step "unit tests under asan" run_ctest asan -L unit
+        step "crash suites under asan" test_asan_crash "${DEV_ASAN_CRASH_IMAGES:-100}"
     fi
     targets=$(list_fuzz_targets | wc -l)
     if [ "$targets" -gt 0 ] && step "build fuzz targets" build_fuzz_all; then
