@@ -13,8 +13,6 @@ namespace {
 /// The first refusal of a target is logged at once, later ones at most this often with their count
 /// (K-83).
 constexpr Nanoseconds kRefusalLogInterval = std::chrono::minutes(1);
-/// Targets whose refusals are told apart in the log; more share the counters only.
-constexpr std::size_t kRefusalTargetsMax = 10'000;
 
 }  // namespace
 
@@ -303,7 +301,8 @@ void Kernel::note_refused(Process& target) {
     std::uint64_t count = 0;
     {
         auto refusals = refusals_.lock();
-        if (refusals->last.size() >= kRefusalTargetsMax) {
+        if (refusals->last.size() >= options_.limits.refusal_targets_max &&
+            !refusals->last.contains(target.self->printed)) {
             refusals->last.clear();
         }
         auto [place, is_new] = refusals->last.try_emplace(target.self->printed, now, 0);

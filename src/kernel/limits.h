@@ -23,6 +23,8 @@ struct KernelLimits {
         5000;  ///< Of a guest's error stream, for its crash report (K-227).
     std::uint64_t denials_logged_max =
         10'000;  ///< Pairs whose denial is logged; later ones are only counted.
+    std::uint64_t refusal_targets_max =
+        10'000;  ///< Full mailboxes of which it is known when they were logged last (K-83).
     std::uint32_t guest_clock_resolution_us = 1000;  ///< K-224
 };
 

@@ -5,9 +5,6 @@
 namespace perdure::node {
 namespace {
 
-/// Sources remembered for telling "no such process" from "nothing printed yet".
-constexpr std::size_t kSourcesMax = 100'000;
-
 bool is_wanted(const LogQuery& query, const LogLine& line) {
     if (line.origin == LogOrigin::Print && line.verbosity > query.verbosity) {
         return false;
@@ -103,7 +100,7 @@ void PrintHub::write(LogLevel level, std::string_view text) {
 void PrintHub::show(Shown& shown, LogLine line) {
     const std::lock_guard lock(shown.mutex);
     if (line.origin == LogOrigin::Print) {
-        if (shown.sources.size() < kSourcesMax) {
+        if (shown.sources.size() < kPrintSourcesMax) {
             shown.sources.insert(line.source);
         }
         if (shown.print_file != nullptr) {

@@ -24,6 +24,9 @@
 
 namespace perdure::node {
 
+/// Sources remembered for telling "no such process" from "nothing printed yet".
+inline constexpr std::size_t kPrintSourcesMax = 100'000;
+
 struct PrintLimits {
     std::uint64_t print_bytes_max = 64u << 10;  ///< One print; the rest is cut with a mark.
     std::uint64_t queue_bytes_max = 4u << 20;   ///< Waiting for the gate.

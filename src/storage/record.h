@@ -21,8 +21,6 @@
 namespace perdure {
 
 inline constexpr std::size_t kRecordHeaderBytes = 5;
-/// Keys longer than this are refused at the append; far above what any caller makes.
-inline constexpr std::size_t kKeyBytesMax = 64 * 1024;
 
 /// The bytes that go before a value.
 std::array<Byte, kRecordHeaderBytes> record_header(Family family, ByteView key, ValueFormat format,
