@@ -32,9 +32,9 @@ if(KERNEL_WASM STREQUAL "ON")
     endif()
     add_custom_command(
         OUTPUT ${KWE_LIB}
-        COMMAND ${CMAKE_COMMAND} -E env ${environment} CARGO_TARGET_DIR=${KWE_TARGET} ${CARGO} ${words} --locked
+        COMMAND ${CMAKE_COMMAND} -E env ${environment} CARGO_TARGET_DIR=${KWE_TARGET}
+                ${CMAKE_SOURCE_DIR}/scripts/kwe_cargo ${KWE_PROFILE} ${KWE_LIB} ${CARGO} ${words} --locked
                 --profile ${KWE_PROFILE} --manifest-path ${CMAKE_SOURCE_DIR}/src/engine/kwe/Cargo.toml ${last_words}
-        COMMAND ${CMAKE_COMMAND} -E copy ${KWE_TARGET}/${KWE_PROFILE}/libkwe.a ${KWE_LIB}
         DEPENDS ${KWE_SOURCES} ${CMAKE_SOURCE_DIR}/src/engine/kwe/Cargo.lock
         USES_TERMINAL VERBATIM)
     add_custom_target(kwe_build DEPENDS ${KWE_LIB})

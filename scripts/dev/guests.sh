@@ -20,7 +20,8 @@ sample_packages() { # sample-folder
 need_componentize() {
     (
         unset RUSTFLAGS
-        "$cargo" build --locked --profile release --workspace --all-targets --manifest-path "$kwe/Cargo.toml"
+        scripts/kwe_cargo release "" "$cargo" build --locked --profile release --workspace --all-targets \
+            --manifest-path "$kwe/Cargo.toml"
     )
     export PERDURE_COMPONENTIZE=$CARGO_TARGET_DIR/release/perdure-componentize
 }

@@ -88,7 +88,8 @@ test_cargo() {
     local output=build/release/cargo.log status=0
     (
         unset RUSTFLAGS
-        "$cargo" test --locked --profile release --workspace --all-targets --no-fail-fast \
+        scripts/kwe_cargo release "" \
+            "$cargo" test --locked --profile release --workspace --all-targets --no-fail-fast \
             --manifest-path "$kwe/Cargo.toml" </dev/null
     ) 2>&1 | tee "$output" || status=1
     count_cargo "$output" || status=1
