@@ -110,6 +110,18 @@ void Instance::take_outcome(std::unique_ptr<Envelope> envelope) {
         worker_.wake(process_);
         return;
     }
+    if (kernel_.faults().outcome_twice) {
+        auto again = std::make_unique<Envelope>();
+        again->kind = envelope->kind;
+        again->error_kind = envelope->error_kind;
+        again->id = envelope->id;
+        again->peer = envelope->peer;
+        again->content = envelope->content;
+        again->seen = envelope->seen;
+        again->outcome = envelope->outcome;
+        process_.room.take_always(1, again->counted_bytes());
+        process_.mailbox.push(std::move(again));
+    }
     process_.mailbox.push(std::move(envelope));
     if (waits_in_receive()) {
         worker_.wake(process_);

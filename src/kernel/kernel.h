@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "kernel/faults.h"
 #include "kernel/guest.h"
 #include "kernel/instance.h"
 #include "kernel/journal.h"
@@ -70,6 +71,7 @@ struct KernelOptions {
     std::string own_node;
     std::uint32_t workers = 1;
     KernelLimits limits;
+    KernelFaultsForTest faults = {};
 };
 
 /// A process that is to be made (K-127). The code is loaded and checked already.
@@ -204,6 +206,7 @@ public:
     // For workers and instances.
 
     const KernelLimits& limits() const { return options_.limits; }
+    const KernelFaultsForTest& faults() const { return options_.faults; }
     const Clock& clock() const { return parts_.clock; }
     Journal& journal() { return parts_.journal; }
     Engine& engine() { return parts_.engine; }

@@ -244,6 +244,9 @@ Result<void> Node::boot() {
 
     kernel::KernelOptions options;
     options.own_node = values.node_name;
+    if (by_hand != nullptr) {
+        options.faults = by_hand->kernel_faults;
+    }
     options.workers = static_cast<std::uint32_t>(values.workers);
     options.limits = kernel_limits(values);
     parts.kernel = std::make_unique<kernel::Kernel>(

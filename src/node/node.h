@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "base/result.h"
+#include "kernel/faults.h"
 #include "node/node_api.h"
 #include "node/settings.h"
 #include "storage/log.h"
@@ -43,6 +44,7 @@ struct NodeByHand {
     RocksTuning tuning;
     std::function<bool(const Error&)> after_failed_write;
     AppendedForTest appended;
+    kernel::KernelFaultsForTest kernel_faults;
 };
 
 /// The world as the node sees it; everything outlives the node (K-261).

@@ -54,9 +54,11 @@ void expect_same_run_for_same_seed(const RunSuite& run) {
     EXPECT_NE(run(options).trace_hash, one.trace_hash);
 }
 
-void expect_found(const RunSuite& run, LogFaultsForTest faults) {
+void expect_found(const RunSuite& run, LogFaultsForTest faults,
+                  kernel::KernelFaultsForTest kernel_faults) {
     CrashOptions options;
     options.faults = faults;
+    options.kernel_faults = kernel_faults;
     options.stop_at_first_loss = true;
     const CrashReport report = run(options);
     ASSERT_FALSE(report.losses.empty()) << "not found in " << report.images << " images";

@@ -16,6 +16,7 @@ using RunSuite = std::function<CrashReport(const CrashOptions&)>;
 void expect_no_losses(const RunSuite& run, std::size_t per_kind_min);
 void expect_same_run_for_same_seed(const RunSuite& run);
 /// Planted faults must be reported within the normal run of a suite.
-void expect_found(const RunSuite& run, LogFaultsForTest faults);
+void expect_found(const RunSuite& run, LogFaultsForTest faults,
+                  kernel::KernelFaultsForTest kernel_faults = {});
 
 }  // namespace perdure::crash

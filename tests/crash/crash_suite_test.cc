@@ -83,6 +83,18 @@ void expect_found_on_both(LogFaultsForTest faults) {
     }
 }
 
+TEST(CrashSuiteDeathTest, ARecoveryThatEndsTheProgramIsNamed) {
+    StretchOf<DiskMoment> stretch;
+    stretch.moments.emplace_back();
+    const auto ends = [&] {
+        CrashWalk({}).crash_everywhere(stretch, [](SimulatedFiles&, const DiskMoment&) {
+            std::abort();
+            return std::optional<std::string>();
+        });
+    };
+    EXPECT_DEATH(ends(), "before operation 0 .the end., .*: ended here");
+}
+
 TEST(CrashSuite, FindsAnOpenGate) {
     expect_found_on_both({.gate_opens_early = true, .sync_skipped = false, .order_broken = false});
 }

@@ -1,9 +1,11 @@
 #include "crash_walk.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <thread>
 
 namespace perdure::crash {
@@ -11,6 +13,22 @@ namespace {
 
 constexpr std::size_t kWorkers = 2;
 constexpr std::size_t kImagesAtOnce = 64;
+
+/// What this thread recovers, for the case that it ends the program.
+thread_local std::string under_way;
+
+void name_what_was_under_way(int) {
+    static_cast<void>(write(STDERR_FILENO, under_way.data(), under_way.size()));
+}
+
+std::string point_of(std::size_t operation, const std::vector<DiskOperation>& operations,
+                     Crash crash) {
+    const std::string before = operation < operations.size()
+                                   ? fmt::format("{} {}", to_string(operations[operation].kind),
+                                                 operations[operation].path)
+                                   : "the end";
+    return fmt::format("before operation {} ({}), {}: ", operation, before, to_string(crash));
+}
 
 /// Keys hold zero bytes and values any; reports do not.
 std::string printable(std::string text) {
@@ -136,14 +154,18 @@ void CrashWalk::count(Crash crash, const DiskMoment& moment) {
     }
 }
 
-/// Two at a time; the outcome does not depend on who does which.
+/// Two at a time; the outcome does not depend on who does which. Threads, for the images lie in
+/// memory; a recovery that ends the program names its point first.
 void CrashWalk::recover(std::vector<Case>& cases, const std::vector<DiskOperation>& operations,
                         const CheckAt& check) {
+    std::signal(SIGABRT, name_what_was_under_way);
     std::atomic<std::size_t> next{0};
     std::vector<std::thread> workers;
     for (std::size_t i = 0; i < kWorkers; ++i) {
         workers.emplace_back([&] {
             for (std::size_t at = next++; at < cases.size(); at = next++) {
+                under_way =
+                    point_of(cases[at].operation, operations, cases[at].crash) + "ended here\n";
                 SimulatedFiles files(cases[at].image);
                 cases[at].loss = check(files, cases[at].operation);
             }
@@ -154,13 +176,7 @@ void CrashWalk::recover(std::vector<Case>& cases, const std::vector<DiskOperatio
     }
     for (const Case& one : cases) {
         if (one.loss) {
-            const std::string before =
-                one.operation < operations.size()
-                    ? fmt::format("{} {}", to_string(operations[one.operation].kind),
-                                  operations[one.operation].path)
-                    : "the end";
-            report.losses.push_back(fmt::format("before operation {} ({}), {}: {}", one.operation,
-                                                before, to_string(one.crash), *one.loss));
+            report.losses.push_back(point_of(one.operation, operations, one.crash) + *one.loss);
         }
     }
     cases.clear();

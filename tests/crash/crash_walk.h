@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "disk_workload.h"
+#include "kernel/faults.h"
 
 namespace perdure::crash {
 
@@ -23,6 +24,7 @@ struct CrashOptions {
     std::size_t per_kind_min =
         0;  ///< Goes on until each entry kind and fault has this many (bounded).
     LogFaultsForTest faults;
+    kernel::KernelFaultsForTest kernel_faults;
     bool stop_at_first_loss = false;
 };
 

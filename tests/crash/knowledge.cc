@@ -146,6 +146,25 @@ Observed observe(const Contents& contents) {
     return observed;
 }
 
+std::optional<std::string> held_of_the_gone(const Contents& contents) {
+    const std::string prefix = content_key(Family::Capabilities, "");
+    for (auto at = contents.lower_bound(prefix);
+         at != contents.end() && at->first.starts_with(prefix); ++at) {
+        const auto record = decode_capability_record(bytes_of(at->second));
+        if (!record) {
+            return "a capability record: " + record.error().message();
+        }
+        const ProcessId& issuer = record->capability.issuer.process;
+        const bool is_module = issuer.package == "distro" || issuer == well_known::terminal();
+        if (!is_module &&
+            !contents.contains(content_key(Family::Processes, process_key(issuer).text()))) {
+            return fmt::format("a capability of {}, which is gone, is still held",
+                               to_string(issuer));
+        }
+    }
+    return std::nullopt;
+}
+
 std::optional<std::string> savers_present(const Contents& contents, bool& present) {
     std::size_t count = 0;
     for (std::size_t i = 0; i < kSavers; ++i) {

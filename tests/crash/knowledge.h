@@ -48,6 +48,8 @@ struct RegisterChange {
 /// The value each register has on a disk.
 using Observed = std::array<std::string, kRegisters>;
 Observed observe(const Contents& contents);
+/// A capability whose issuer, a process of this node, is not in the table (K-118), if any is held.
+std::optional<std::string> held_of_the_gone(const Contents& contents);
 /// All savers are in the table (as after their package was installed), or none; else what is wrong.
 std::optional<std::string> savers_present(const Contents& contents, bool& present);
 

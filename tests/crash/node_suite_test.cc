@@ -44,6 +44,9 @@ std::optional<std::string> check(Storage& storage, const Contents& contents, con
     if (!present && moment.savers_shown) {
         return "the installed savers are gone";
     }
+    if (const auto wrong = held_of_the_gone(contents)) {
+        return wrong;
+    }
     if (const auto wrong =
             explain(observe(contents), known.changes, *moment.shown, moment.changes)) {
         return wrong;
@@ -62,7 +65,7 @@ CrashReport run_suite(const CrashOptions& options) {
     // entries.
     walk.report.kind_never_made = EntryKind::Boot;
     for (std::size_t home = 0; home < kHomesMax && !walk.done(); ++home) {
-        NodeWorkload workload(options.seed + (home << 32), options.faults);
+        NodeWorkload workload(options.seed + (home << 32), options.faults, options.kernel_faults);
         for (std::size_t i = 0; i < kStretchesPerHome && !walk.done(); ++i) {
             const NodeStretch stretch = workload.run(kActionsPerStretch);
             walk.crash_everywhere(stretch, [&](SimulatedFiles& files, const NodeMoment& moment) {
@@ -99,6 +102,14 @@ TEST(NodeCrashSuite, FindsASkippedSync) {
 TEST(NodeCrashSuite, FindsBrokenOrder) {
     expect_found(run_suite,
                  {.gate_opens_early = false, .sync_skipped = false, .order_broken = true});
+}
+
+TEST(NodeCrashSuite, FindsASkippedRevocation) {
+    expect_found(run_suite, {}, {.revocation_skipped = true, .outcome_twice = false});
+}
+
+TEST(NodeCrashSuite, FindsAnOutcomeDeliveredTwice) {
+    expect_found(run_suite, {}, {.revocation_skipped = false, .outcome_twice = true});
 }
 
 }  // namespace

@@ -14,9 +14,10 @@ namespace perdure::crash {
 
 class NodeWorkload::Run final : public DiskWorkload<NodeMoment> {
 public:
-    Run(std::uint64_t seed, LogFaultsForTest faults)
+    Run(std::uint64_t seed, LogFaultsForTest faults, kernel::KernelFaultsForTest kernel_faults)
         : DiskWorkload(seed, {.restart = 500, .flush = 150, .full = 60, .failed_sync = 500}),
           faults_(faults),
+          kernel_faults_(kernel_faults),
           world_(random_, false) {
         image_.directories.insert("/pkg");
     }
@@ -83,6 +84,7 @@ private:
     }
 
     const LogFaultsForTest faults_;
+    const kernel::KernelFaultsForTest kernel_faults_;
     World world_;
     std::unique_ptr<SteppedNode> node_;
     std::unique_ptr<node::LogSubscription> prints_;
@@ -166,6 +168,7 @@ Result<void> NodeWorkload::Run::start_node() {
     busy_.reset();
     node_ = std::make_unique<SteppedNode>(*files_, random_.next());
     node_->faults = faults_;
+    node_->by_hand.kernel_faults = kernel_faults_;
     node_->by_hand.recovered = [this](Storage& storage) { recovered(storage); };
     node_->by_hand.after_failed_write = [this](const Error&) { return retry_write(); };
     node_->by_hand.appended = [this](SequenceNumber number, const Entry& entry,
@@ -504,9 +507,10 @@ NodeStretch NodeWorkload::Run::run(std::size_t actions) {
     return stretch;
 }
 
-NodeWorkload::NodeWorkload(std::uint64_t seed, LogFaultsForTest faults) {
+NodeWorkload::NodeWorkload(std::uint64_t seed, LogFaultsForTest faults,
+                           kernel::KernelFaultsForTest kernel_faults) {
     register_scripts();
-    run_ = std::make_unique<Run>(seed, faults);
+    run_ = std::make_unique<Run>(seed, faults, kernel_faults);
 }
 NodeWorkload::~NodeWorkload() = default;
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "disk_workload.h"
+#include "kernel/faults.h"
 #include "knowledge.h"
 
 namespace perdure::crash {
@@ -29,7 +30,8 @@ using NodeStretch = StretchOf<NodeMoment>;
 
 class NodeWorkload {
 public:
-    NodeWorkload(std::uint64_t seed, LogFaultsForTest faults);
+    NodeWorkload(std::uint64_t seed, LogFaultsForTest faults,
+                 kernel::KernelFaultsForTest kernel_faults);
     ~NodeWorkload();
 
     /// Runs until the next power cut.

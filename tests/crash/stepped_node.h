@@ -133,7 +133,7 @@ public:
     node::Node& operator*() { return *node_; }
     node::Node* operator->() { return node_.get(); }
 
-    node::NodeByHand by_hand{executor, {}, {}, {}, {}, {}, {}};
+    node::NodeByHand by_hand{executor, {}, {}, {}, {}, {}, {}, {}};
     HandExecutor executor;
     ManualClock clock;
     LogFaultsForTest faults;

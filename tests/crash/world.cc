@@ -52,6 +52,9 @@ mock::Script saver(mock::Api& api) {
                 if (!answer.is_error) {
                     world.read(answer.response.body, me.knows);
                 }
+            } else if (deed == Deed::AskLater) {
+                const mock::Send send = world.ask_later(me);
+                co_await api.send_request(send);
             } else if (deed == Deed::Print) {
                 const std::string line = world.token(me.knows);
                 co_await api.print(0, line);

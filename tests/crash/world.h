@@ -39,6 +39,7 @@ enum class Deed : std::uint8_t {
     DropCapability,
     Tell,
     Ask,
+    AskLater,  ///< And take the outcome as a message.
     Print,
     ToggleChild,
     SetOnExit,
@@ -152,7 +153,13 @@ public:
         learn_change(me.knows, id);
     }
     std::vector<Deed> hear(Person& me, const mock::Delivery& delivery) {
-        if (checking_ || delivery.is_error) {
+        if (checking_) {
+            return {};
+        }
+        if (delivery.is_error || delivery.is_response) {
+            hear_outcome(delivery);
+        }
+        if (delivery.is_error) {
             return {};
         }
         ++messages;
@@ -217,6 +224,12 @@ public:
         if (ask) {
             send.request.expects_response = 1 + random_.below(4);
         }
+        return send;
+    }
+    mock::Send ask_later(Person& me) {
+        mock::Send send = to_saver(me, true);
+        outcomes_.push_back(false);
+        send.context = fmt::format("q{}.", outcomes_.size());
         return send;
     }
     mock::Response answer(const Person& me) {
@@ -321,7 +334,8 @@ private:
             Deed::Save,           Deed::Save,   Deed::Save,          Deed::Print,
             Deed::Print,          Deed::Clear,  Deed::SaveLarge,     Deed::SaveCapability,
             Deed::DropCapability, Deed::Return, Deed::Trap,          Deed::Tell,
-            Deed::Tell,           Deed::Ask,    Deed::SaveByMessage, Deed::ToggleChild};
+            Deed::Tell,           Deed::Ask,    Deed::SaveByMessage, Deed::ToggleChild,
+            Deed::AskLater};
         constexpr std::size_t kQuietDeeds = 11;
         if (me.index == 0 && woken && random_.one_in(3)) {
             return Deed::ToggleChild;
@@ -347,6 +361,13 @@ private:
                              body);
         }
     }
+    /// Each Request has one outcome (K-55).
+    void hear_outcome(const mock::Delivery& delivery) {
+        const std::uint32_t number = number_after(delivery.context.value_or(""), "q");
+        if (number != 0 && std::exchange(outcomes_[number - 1], true)) {
+            losses.push_back(fmt::format("Request {} has a second outcome", number));
+        }
+    }
     static mock::Capability capability(const Person& me, std::uint32_t change) {
         return {address(saver_id(me.index)), capability_params(change)};
     }
@@ -356,6 +377,7 @@ private:
     std::array<std::uint32_t, kRegisters> current_{};
     std::array<std::uint32_t, kRegisters> completed_{};
     std::vector<Knowledge> tokens_;
+    std::deque<bool> outcomes_;  ///< Of the Requests sent for later: whether one came.
 };
 
 /// Scripts run on the thread that polls them; on this thread those of `world` from now on. It

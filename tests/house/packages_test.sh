@@ -18,7 +18,7 @@ printf '#!/bin/sh\ncat "%s/installed"\nexit 1\n' "$scratch" >"$scratch/bin/dpkg-
 chmod +x "$scratch/bin/"*
 
 # Enough of a tree for every part of `--full` to be listed.
-mkdir -p "$scratch/tree/"{guests,fuzz,bench,tests/soak,tests/crash,tests/functional}
+mkdir -p "$scratch/tree/"{guests,fuzz,bench,src/engine/kwe,tests/soak,tests/crash,tests/functional}
 cp -r "$tree/dev" "$tree/scripts" "$tree/samples" "$tree/.clang-tidy" "$tree/CMakePresets.json" "$scratch/tree/"
 cp "$tree/fuzz/CMakeLists.txt" "$scratch/tree/fuzz/"
 touch "$scratch/tree/bench/CMakeLists.txt" "$scratch/tree/tests/"{soak/soak,crash/crash,functional/kill,functional/flip}_test.cc

@@ -214,7 +214,7 @@ TEST_P(ComponentIsolation, CK126_AHundredMegabytesAreSetAndReadBesideOthers) {
     EXPECT_THAT(of("large"), ElementsAre("4 get-state value=" + shown_pattern(kBytes), "5 done"));
     for (const char* during : {"sets", "reads"}) {
         std::vector<Nanoseconds>& all = waits[during];
-        ASSERT_GE(all.size(), 50U) << during;
+        ASSERT_GE(all.size(), 10U) << during;
         std::sort(all.begin(), all.end());
         EXPECT_LE(all[all.size() / 2], kSleep + kMillisecond)
             << during << ": woken at the next tick";

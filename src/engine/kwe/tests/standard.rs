@@ -46,6 +46,16 @@ fn imports(dir: &str) -> Vec<Import> {
 /// A guest that calls one import with "zero" in every argument: empty lists and texts, absent
 /// options.
 fn caller(dir: &str, world: &str, interface: &str, import: &Import) -> Vec<u8> {
+    caller_that_then(dir, world, interface, import, "")
+}
+
+fn caller_that_then(
+    dir: &str,
+    world: &str,
+    interface: &str,
+    import: &Import,
+    then: &str,
+) -> Vec<u8> {
     let last = import.params.len().wrapping_sub(1);
     let arguments: String = import
         .params
@@ -64,7 +74,7 @@ fn caller(dir: &str, world: &str, interface: &str, import: &Import) -> Vec<u8> {
             import.results.join(" ")
         ),
         &format!(
-            r#"(func (export "init") (param i32 i32) {arguments} call $f {})"#,
+            r#"(func (export "init") (param i32 i32) {arguments} call $f {} {then})"#,
             "drop ".repeat(import.results.len())
         ),
     );
@@ -152,18 +162,39 @@ fn e7_calls_that_wait_suspend_only_their_guest_and_go_on_when_asked_again() {
 #[test]
 fn e8_a_guest_is_killed_wherever_it_waits() {
     let node = Node::new();
-    let (dir, world, interface) = VERSIONS[3];
-    for import in imports(dir).iter().filter(|import| suspends(callback(&import.name))) {
-        let name = callback(&import.name);
-        let script = Script { pending: [(name, FOREVER)].into(), ..Default::default() };
-        let mut process = node.process_with(&caller(dir, world, interface, import), script, 0);
-        assert_eq!(process.poll(), P_BLOCKED, "{name}");
-        process.kill();
-        assert_eq!(process.script().wakes.load(std::sync::atomic::Ordering::Relaxed), 1);
-        assert_eq!(process.poll(), P_DONE, "{name}");
-        assert_eq!(process.exit().kind, EXIT_KILLED, "{name}");
-        assert_eq!(process.script().calls, [name], "a killed guest asks nothing more");
+    for (dir, world, interface) in VERSIONS {
+        for import in imports(dir).iter().filter(|import| suspends(callback(&import.name))) {
+            let name = callback(&import.name);
+            let script = Script { pending: [(name, FOREVER)].into(), ..Default::default() };
+            let mut process = node.process_with(&caller(dir, world, interface, import), script, 0);
+            assert_eq!(process.poll(), P_BLOCKED, "{interface} {name}");
+            process.kill();
+            assert_eq!(process.script().wakes.load(std::sync::atomic::Ordering::Relaxed), 1);
+            assert_eq!(process.poll(), P_DONE, "{interface} {name}");
+            assert_eq!(process.exit().kind, EXIT_KILLED, "{interface} {name}");
+            assert_eq!(process.script().calls, [name], "a killed guest asks nothing more");
+        }
     }
+}
+
+/// Also of those that never wait.
+#[test]
+fn e8_a_guest_is_killed_in_the_middle_of_any_call() {
+    let node = Node::new();
+    let _ticker = Ticker::start(&node);
+    for (dir, world, interface) in VERSIONS {
+        for import in imports(dir) {
+            let name = callback(&import.name);
+            let bytes = caller_that_then(dir, world, interface, &import, "(loop $l br $l)");
+            let mut process = node.process_with(&bytes, Script::default(), 0);
+            let handle = process.handle;
+            process.script().killed_in = Some((name, handle));
+            while process.poll() != P_DONE {}
+            assert_eq!(process.exit().kind, EXIT_KILLED, "{interface} {name}");
+            assert_eq!(process.script().calls, [name], "{interface}");
+        }
+    }
+    assert_eq!(node.stats().instances, 0);
 }
 
 #[test]

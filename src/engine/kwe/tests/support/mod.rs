@@ -31,6 +31,8 @@ pub struct Script {
     pub pending: HashMap<&'static str, u32>,
     /// The callback that answers with a fault.
     pub fault: Option<&'static str>,
+    /// The callback in the middle of which this process is killed.
+    pub killed_in: Option<(&'static str, *mut ProcessHandle)>,
     pub prints: Vec<String>,
     pub stderr: Vec<u8>,
     pub sent: Vec<Vec<u8>>,
@@ -53,6 +55,7 @@ impl Default for Script {
             calls: vec![],
             pending: HashMap::new(),
             fault: None,
+            killed_in: None,
             prints: vec![],
             stderr: vec![],
             sent: vec![],
@@ -81,6 +84,11 @@ impl Script {
         self.calls.push(if again == 0 { name.into() } else { format!("{name}+") });
         if self.fault == Some(name) {
             return 2;
+        }
+        if let Some((in_call, process)) = self.killed_in
+            && in_call == name
+        {
+            unsafe { kwe::kwe_process_kill(process) };
         }
         match self.pending.get_mut(name) {
             Some(0) | None => READY,
