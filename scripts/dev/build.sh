@@ -29,11 +29,13 @@ need_build() { # [package…]
     use_rust
 }
 
-# The program, and beside it the tool that `perdure build` calls; cargo has built it with the engine.
-build_program() {
-    build_preset release perdure
-    cp -u "$CARGO_TARGET_DIR/release/perdure-componentize" build/release/
+# The program, and beside it the tool that `perdure build` calls; cargo has built it with the engine, in the folder that
+# build/release was configured with.
+build_release() { # [target…]
+    build_preset release "$@" &&
+        cp -u "$(sed -n 's/^KWE_TARGET:PATH=//p' build/release/CMakeCache.txt)/release/perdure-componentize" build/release/
 }
+build_program() { build_release perdure; }
 
 command_build() {
     case ${1:-program} in

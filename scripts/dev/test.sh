@@ -108,7 +108,6 @@ show_output_of() { # preset label
     done
 }
 
-build_release() { build_preset release && cp -u "$CARGO_TARGET_DIR/release/perdure-componentize" build/release/; }
 test_release() { run_ctest release -LE crash; }
 
 test_crash() { # images

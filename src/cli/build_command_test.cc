@@ -128,6 +128,18 @@ TEST_F(BuildTest, ACppProcessIsCompiledWithTheGuestLibrary) {
         lines, ElementsAre("building counter (C++, kinode-1.0.0)", "wrote pkg/counter.wasm (4 B)"));
 }
 
+TEST_F(BuildTest, FilesThatAreReadHaveALimit) {
+    add_cpp_tools();
+    add_cpp_process();
+    const std::string manifest = R"([{"process_wasm_path":"/counter.wasm"}])";
+    constexpr std::size_t kMost = 4u << 20;
+    write("p/pkg/manifest.json", manifest + std::string(kMost - manifest.size(), ' '));
+    const auto built = build();
+    EXPECT_TRUE(built) << built.error().message();
+    write("p/pkg/manifest.json", manifest + std::string(kMost + 1 - manifest.size(), ' '));
+    EXPECT_THAT(error(), HasSubstr("manifest.json: longer than 4194304 bytes"));
+}
+
 TEST_F(BuildTest, ARustProcessUsesDebiansCompilerWhereItIs) {
     add_debian_rust();
     add_rust_process();

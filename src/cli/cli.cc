@@ -131,9 +131,10 @@ Result<std::string> read_input(const Session& session, const std::string& path) 
     std::string block(64u << 10, '\0');
     while (in.read(block.data(), static_cast<std::streamsize>(block.size())) || in.gcount() > 0) {
         content.append(block.data(), static_cast<std::size_t>(in.gcount()));
-        if (content.size() > kInputBytesMax) {
-            return Error(ErrorCode::Overloaded,
-                         path + ": longer than " + size_text(kInputBytesMax));
+        if (content.size() > session.context.input_bytes_max) {
+            return Error(ErrorCode::Overloaded, path + ": longer than " +
+                                                    size_text(session.context.input_bytes_max) +
+                                                    " (input_bytes_max)");
         }
     }
     if (in.bad()) {

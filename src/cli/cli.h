@@ -23,6 +23,7 @@ struct CliContext {
     std::map<std::string, std::string> environment;
     std::string working_directory;  ///< Absolute.
     std::uint64_t hardware_threads = 1;
+    std::size_t input_bytes_max = 1u << 30;  ///< Of one file, or of `in`.
     std::istream* in = nullptr;
     std::ostream* out = nullptr;
     std::ostream* err = nullptr;

@@ -58,6 +58,7 @@ struct CliTest : testing::Test {
         context.environment = environment;
         context.working_directory = home;
         context.in = &in;
+        context.input_bytes_max = input_bytes_max;
         context.out = &out;
         context.err = &err;
         context.out_device = device;
@@ -93,12 +94,22 @@ struct CliTest : testing::Test {
     std::string home;
     std::unique_ptr<transport::HttpServer> server;
     std::map<std::string, std::string> environment;
+    std::size_t input_bytes_max = 1u << 20;
     std::istringstream in;
     std::ostringstream out;
     std::ostringstream err;
     Device device = Device::File;
     std::optional<node::RunOptions> ran;
 };
+
+TEST_F(CliTest, WhatIsReadIsTakenUpToItsLimit) {
+    start_node();
+    const std::string most = write("most", std::string(1u << 20, 'x'));
+    const std::string more = write("more", std::string((1u << 20) + 1, 'x'));
+    EXPECT_EQ(perdure({"process-state", "import", FakeNodeApi::kEcho, most}), 0) << err.str();
+    EXPECT_EQ(perdure({"process-state", "import", FakeNodeApi::kEcho, more}), 1);
+    EXPECT_THAT(err.str(), HasSubstr("more: longer than 1.0 MiB (input_bytes_max)"));
+}
 
 TEST_F(CliTest, PsShowsEveryColumn) {
     start_node();

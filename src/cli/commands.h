@@ -43,8 +43,7 @@ std::string text_of(const Json& object, std::string_view key);
 std::uint64_t number_of(const Json& object, std::string_view key);
 
 /// Everything in the file `path` (`-`: standard input). Errors: NotFound, Io, Overloaded
-/// (`kInputBytesMax`).
+/// (above `input_bytes_max` of the context).
 Result<std::string> read_input(const Session& session, const std::string& path);
-inline constexpr std::size_t kInputBytesMax = 1u << 30;  // input_bytes_max
 
 }  // namespace perdure::cli

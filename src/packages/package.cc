@@ -43,8 +43,12 @@ Result<std::string> read_text(Files& files, const std::string& directory, std::s
 // Finds and reads the `.wasm` files below `pkg/`.
 class CodeReader {
 public:
-    CodeReader(Files& files, std::string root, std::size_t component_bytes_max)
-        : files_(files), root_(std::move(root)), component_bytes_max_(component_bytes_max) {}
+    CodeReader(Files& files, std::string root, std::size_t component_bytes_max,
+               std::size_t code_bytes_max)
+        : files_(files),
+          root_(std::move(root)),
+          component_bytes_max_(component_bytes_max),
+          code_bytes_max_(code_bytes_max) {}
 
     Result<std::vector<PlannedFile>> read() {
         RETURN_IF_ERROR(visit("", 0));
@@ -84,9 +88,9 @@ private:
             return over_limit(where + " is one Wasm file too many", kCodeFilesPerPackageMax,
                               "code_files_per_package_max");
         }
-        if (size > kCodeBytesPerPackageMax - bytes_) {
-            return over_limit(where + " makes the package's code too large",
-                              kCodeBytesPerPackageMax, "code_bytes_per_package_max");
+        if (size > code_bytes_max_ - bytes_) {
+            return over_limit(where + " makes the package's code too large", code_bytes_max_,
+                              "code_bytes_per_package_max");
         }
         auto wasm = read_file(files_, root_ + '/' + path, component_bytes_max_);
         if (!wasm) {
@@ -101,6 +105,7 @@ private:
     Files& files_;
     const std::string root_;
     const std::size_t component_bytes_max_;
+    const std::size_t code_bytes_max_;
     std::size_t bytes_ = 0;
     std::vector<PlannedFile> found_;
 };
@@ -177,7 +182,8 @@ void judge_publisher(InstallPlan& plan, std::string_view own_node) {
 }  // namespace
 
 Result<InstallPlan> read_package(Files& files, const std::string& directory,
-                                 std::string_view own_node, std::size_t component_bytes_max) {
+                                 std::string_view own_node, std::size_t component_bytes_max,
+                                 std::size_t code_bytes_max) {
     InstallPlan plan;
     ASSIGN_OR_RETURN(
         const std::string metadata_text,
@@ -196,7 +202,9 @@ Result<InstallPlan> read_package(Files& files, const std::string& directory,
     for (const std::string& warning : manifest.warnings) {
         plan.warnings.push_back(std::string(kManifestFile) + ": " + warning);
     }
-    ASSIGN_OR_RETURN(plan.files, CodeReader(files, directory + "/pkg", component_bytes_max).read());
+    ASSIGN_OR_RETURN(
+        plan.files,
+        CodeReader(files, directory + "/pkg", component_bytes_max, code_bytes_max).read());
     judge_publisher(plan, own_node);
     for (const ManifestEntry& entry : manifest.entries) {
         ASSIGN_OR_RETURN(PlannedProcess process, plan_process(entry, plan, own_node));

@@ -72,12 +72,14 @@ struct InstallPlan {
 };
 
 /// `directory` holds `metadata.json` and `pkg/`. `own_node` becomes the issuer's node of every
-/// capability. `component_bytes_max`: the size of the largest Wasm file that is taken.
+/// capability. `component_bytes_max`: the size of the largest Wasm file that is taken;
+/// `code_bytes_max`: of all together.
 ///
 /// Errors: NotFound (a file is missing), InvalidInput, Overloaded, Unsupported, NotPermitted
 /// (package `distro:sys`, P-INS-8); each message begins with the file's name below `directory`.
 Result<InstallPlan> read_package(Files& files, const std::string& directory,
-                                 std::string_view own_node, std::size_t component_bytes_max);
+                                 std::string_view own_node, std::size_t component_bytes_max,
+                                 std::size_t code_bytes_max = kCodeBytesPerPackageMax);
 
 /// The record that remembers this install, with `pending` grants to processes that do not exist
 /// yet.

@@ -175,6 +175,21 @@ TEST_F(PackageTest, FoldersAndFilesAreAcceptedAtTheirLimitsAndRefusedOneFurther)
     EXPECT_NE(message().find("code_files_per_package_max"), std::string::npos) << message();
 }
 
+TEST_F(PackageTest, AllCodeTogetherIsTakenUpToItsLimit) {
+    const auto plan = read();
+    ASSERT_TRUE(plan);
+    std::size_t bytes = 4;
+    for (const PlannedFile& file : plan->files) {
+        bytes += file.wasm.size();
+    }
+    write("/app/pkg/more.wasm", "four");
+    EXPECT_TRUE(read_package(files_, "/app", "own.os", kComponentBytesMax, bytes));
+    const auto refused = read_package(files_, "/app", "own.os", kComponentBytesMax, bytes - 1);
+    ASSERT_FALSE(refused);
+    EXPECT_NE(refused.error().message().find("code_bytes_per_package_max"), std::string::npos)
+        << refused.error().message();
+}
+
 TEST_F(PackageTest, TheRecordOfAPlanNamesItsProcessesAndFiles) {
     const auto plan = read();
     ASSERT_TRUE(plan);
