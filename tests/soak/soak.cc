@@ -107,7 +107,7 @@ public:
         work_until(begin + third);
         done_.resident_after_first_third = resident_bytes();
         if (work_.leak) {
-            leaked_.assign(2 * done_.resident_after_first_third, 'x');
+            leaked_.assign(resident_bytes_max(), 'x');
         }
         work_until(begin + work_.time);
         done_.resident_after_last_third = resident_bytes();
@@ -117,6 +117,10 @@ public:
     }
 
 private:
+    std::uint64_t resident_bytes_max() const {
+        return kGrowthFactorMax * done_.resident_after_first_third + kWriteBufferBytes;
+    }
+
     void start_node() {
         node::SettingSources sources;
         sources.home = directory_ + "/home";
@@ -286,10 +290,9 @@ private:
         if (stats.guests != 0 || stats.instances != 0) {
             complain("{} guests with {} slots of the engine's pool", stats.guests, stats.instances);
         }
-        const double growth = static_cast<double>(done_.resident_after_last_third) /
-                              static_cast<double>(done_.resident_after_first_third);
-        if (growth > kGrowthFactorMax) {
-            complain("resident memory grew by a factor of {:.2f}", growth);
+        if (done_.resident_after_last_third > resident_bytes_max()) {
+            complain("resident memory grew from {} to {} bytes", done_.resident_after_first_third,
+                     done_.resident_after_last_third);
         }
     }
     std::size_t count_deadlines() {

@@ -11,16 +11,17 @@
 
 namespace perdure::soak {
 
-/// Resident memory after the last third of the work, against that after the first: at most so many
-/// times as much. The store's write buffer alone fills to 64 MiB, is emptied then, and fills again.
-inline constexpr double kGrowthFactorMax = 2;
+/// Resident memory after the last third of the work: at most so many times that after the first,
+/// and the store's write buffer, which fills to 64 MiB, is emptied then, and fills again.
+inline constexpr std::uint64_t kGrowthFactorMax = 2;
+inline constexpr std::uint64_t kWriteBufferBytes = 64u << 20;
 
 struct Work {
     std::chrono::milliseconds time{10'000};
     std::uint64_t seed = 1;
     // What shows that the checks find something.
     bool keep_a_package = false;  ///< It is not removed at the end.
-    bool leak = false;  ///< After the first third twice as much is taken and kept as was resident.
+    bool leak = false;            ///< After the first third more is taken and kept than may be.
     bool drop_an_answer = false;  ///< Of one Request nobody notes that it was answered.
 };
 
