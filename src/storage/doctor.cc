@@ -6,6 +6,7 @@
 #include "base/check.h"
 #include "storage/home.h"
 #include "storage/recovery.h"
+#include "storage/viewed_files.h"
 
 namespace perdure {
 namespace {
@@ -141,6 +142,9 @@ private:
             add(Severity::Damage, scan->files[damage.file_index],
                 "at byte " + std::to_string(damage.offset) + ": " + damage.what);
         }
+        for (const ScannedRemnant& remnant : scan->remnants) {
+            as_opened_.shortened[scan->files[remnant.file_index]] = remnant.offset;
+        }
         const auto note = read_file(files_, db_ + "/durable", kNoteBytes);
         const Judgement judgement = judge(*scan, note, {});
         if (judgement.cut && scan->damages.empty()) {
@@ -153,7 +157,8 @@ private:
         RocksStore::Options options;
         options.path = db_;
         options.access = RocksEnv::Access::ReadOnly;
-        auto opened = RocksStore::open(std::move(options), files_, clock_, logger_);
+        ViewedFiles viewed(files_, as_opened_);
+        auto opened = RocksStore::open(std::move(options), viewed, clock_, logger_);
         if (!opened) {
             add(Severity::Damage, db_, opened.error().message());
             return;
@@ -246,6 +251,7 @@ private:
     const Clock& clock_;
     const Log& logger_;
     SequenceNumber durable_;
+    View as_opened_;  // what a start takes away without loss is no finding
     DoctorReport report_;
 };
 

@@ -160,6 +160,17 @@ std::size_t zero_tail(ByteView file) {
     return static_cast<std::size_t>(file.rend() - last);
 }
 
+/// Where the bytes begin that stand between the last record, which ends at `end`, and the end of the
+/// file, if RocksDB takes them for a torn header: they do not fill a header, nor does their block
+/// end with them.
+std::optional<std::size_t> remnant_begin(ByteView file, std::size_t end) {
+    const std::size_t last_block = file.size() / kBlockBytes * kBlockBytes;
+    const std::size_t begin = std::max(end, last_block);
+    return begin < file.size() && file.size() - begin < kFragmentHeaderBytes
+               ? std::optional(begin)
+               : std::nullopt;
+}
+
 /// Calls `record(begin, end, bytes)` for each record of the file and `damage(offset, what)` for
 /// what is none. From `tail` on there are only zeros: no record begins there.
 template <typename Record, typename Damage>
@@ -233,7 +244,9 @@ void scan_log_file(ByteView file, std::size_t file_index, LogScan& scan) {
     const auto damage = [&](std::size_t offset, std::string what) {
         scan.damages.push_back({file_index, offset, scan.batches.size(), std::move(what)});
     };
+    std::size_t last_end = 0;
     const auto record = [&](std::size_t begin, std::size_t end, ByteView bytes) {
+        last_end = end;
         const auto mark = check_batch(bytes);
         if (mark) {
             scan.batches.push_back({file_index, begin, end, *mark});
@@ -243,6 +256,9 @@ void scan_log_file(ByteView file, std::size_t file_index, LogScan& scan) {
     };
     for_each_record(file, zero_tail(file), record,
                     damage);  // the file was longer than what was written
+    if (const auto begin = remnant_begin(file, last_end)) {
+        scan.remnants.push_back({file_index, *begin});
+    }
 }
 
 std::optional<RecordDamage> first_record_damage(ByteView file) {

@@ -40,10 +40,19 @@ struct ScannedDamage {
     std::string what;
 };
 
+/// One to six bytes between the last record of a file and its end: no header fits there, so nothing
+/// is lost with them. RocksDB takes them for a torn header and then refuses a store whose tables
+/// are newer than that file; so they go before it opens.
+struct ScannedRemnant {
+    std::size_t file_index = 0;
+    std::uint64_t offset = 0;
+};
+
 struct LogScan {
     std::vector<std::string> files;  ///< Paths, in order of their numbers.
     std::vector<ScannedBatch> batches;
     std::vector<ScannedDamage> damages;
+    std::vector<ScannedRemnant> remnants;
 };
 
 /// Reads all `*.log` files in `db_path`. Errors: Io and the like; damage is no error here.

@@ -92,6 +92,28 @@ TEST(LogScan, AnyBytesAreReadWithoutFault) {
     EXPECT_EQ(scan_one(longer).batches.size(), scan_one(bytes).batches.size());
 }
 
+TEST(LogScan, BytesThatHoldNoHeaderBehindTheLastRecordAreARemnant) {
+    const Bytes bytes = log_bytes(1, 100);
+    const std::uint64_t end = scan_one(bytes).batches.back().end;
+    const auto remnant_at = [&](std::size_t size) -> std::optional<std::uint64_t> {
+        Bytes changed = bytes;
+        changed.resize(end);
+        changed.resize(size);
+        const LogScan scan = scan_one(changed);
+        EXPECT_TRUE(scan.damages.empty());
+        EXPECT_LE(scan.remnants.size(), 1u);
+        return scan.remnants.empty() ? std::nullopt : std::optional(scan.remnants[0].offset);
+    };
+    EXPECT_EQ(remnant_at(end), std::nullopt);
+    EXPECT_EQ(remnant_at(end + 1), end);
+    EXPECT_EQ(remnant_at(end + 6), end);
+    EXPECT_EQ(remnant_at(end + 7), std::nullopt) << "a header of zeros";
+    EXPECT_EQ(remnant_at(32'768), std::nullopt);
+    EXPECT_EQ(remnant_at(32'769), 32'768u);
+    EXPECT_EQ(remnant_at(32'774), 32'768u);
+    EXPECT_EQ(remnant_at(32'775), std::nullopt);
+}
+
 TEST(LogScan, ABatchWithoutAMarkIsDamage) {
     // sequence, one put into family 2 ("processes"), and no mark.
     Bytes batch(12, 0);

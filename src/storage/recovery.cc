@@ -120,6 +120,9 @@ struct Inspection {
 
     View after_cut() const {
         View view = with_manifest_cut();
+        for (const ScannedRemnant& remnant : scan.remnants) {
+            view.shortened[scan.files[remnant.file_index]] = remnant.offset;
+        }
         for (const std::size_t index : judgement.obsolete) {
             view.hidden.insert(scan.files[index]);
         }
@@ -205,8 +208,12 @@ Result<void> judge_all(Inspection& inspection, Judgement& judgement, const Resul
     return {};
 }
 
-/// Damage above the durable number goes, so that RocksDB meets none.
+/// Damage above the durable number goes, and what looks like some, so that RocksDB meets none.
 Result<void> cut_damage(const Inspection& inspection, const std::string& db_path) {
+    for (const ScannedRemnant& remnant : inspection.scan.remnants) {
+        RETURN_IF_ERROR(
+            cut_file(inspection.files, inspection.scan.files[remnant.file_index], remnant.offset));
+    }
     for (const std::size_t index : inspection.judgement.obsolete) {
         RETURN_IF_ERROR(inspection.files.remove(inspection.scan.files[index]));
     }
