@@ -19,7 +19,6 @@ public:
           faults_(faults),
           kernel_faults_(kernel_faults),
           world_(random_, false) {
-        world_.asks_later = kernel_faults.outcome_twice;
         image_.directories.insert("/pkg");
     }
 
@@ -91,7 +90,8 @@ private:
     std::unique_ptr<node::LogSubscription> prints_;
     std::uint64_t life_ = 0;  ///< Counts the nodes; 0 while none runs.
     std::uint64_t lives_ = 0;
-    std::optional<std::size_t> busy_;  ///< The visitor whose package is being changed.
+    std::optional<std::size_t> busy_;              ///< The visitor whose package is being changed.
+    std::array<bool, kVisitors> state_changes_{};  ///< By the command line, not answered yet.
     bool ending_ = false;
     std::uint64_t prints_left_ = 0;
     std::uint64_t answers_ = 0;
@@ -167,6 +167,7 @@ void NodeWorkload::Run::recovered(Storage& storage) {
 Result<void> NodeWorkload::Run::start_node() {
     life_ = ++lives_;
     busy_.reset();
+    state_changes_ = {};
     node_ = std::make_unique<SteppedNode>(*files_, random_.next());
     node_->faults = faults_;
     node_->by_hand.kernel_faults = kernel_faults_;
@@ -396,9 +397,14 @@ void NodeWorkload::Run::use_state(std::size_t visitor) {
                                             }));
         return;
     }
+    // Of two commands under way at once either may come first.
+    if (std::exchange(state_changes_[visitor], true)) {
+        return;
+    }
     if (random_.one_in(4)) {
         const std::uint32_t change = world_.ask_for(state, "", {});
         (*node_)->clear_state(process, when_answered<void>([=, this](const Result<void>& answer) {
+                                  state_changes_[visitor] = false;
                                   if (answer) {
                                       left(change);
                                   }
@@ -410,6 +416,7 @@ void NodeWorkload::Run::use_state(std::size_t visitor) {
         change_text(change) + std::string(random_.one_in(5) ? 3'000 : random_.below(200), 'y');
     (*node_)->import_state(process, SharedBytes(std::string_view(bytes)),
                            when_answered<void>([=, this](const Result<void>& answer) {
+                               state_changes_[visitor] = false;
                                if (answer) {
                                    left(change);
                                }

@@ -67,7 +67,6 @@ public:
 
     bool checking() const { return checking_; }
     SeededRandom& random() { return random_; }
-    bool asks_later = false;  ///< Deed::AskLater is among the deeds.
     std::vector<std::string> losses;
     std::vector<RegisterChange> changes;
     std::uint64_t messages = 0;
@@ -341,8 +340,7 @@ private:
         if (me.index == 0 && woken && random_.one_in(3)) {
             return Deed::ToggleChild;
         }
-        const std::size_t deeds = std::size(kDeeds) - (asks_later ? 0 : 1);
-        const Deed deed = kDeeds[random_.below(woken ? deeds : kQuietDeeds)];
+        const Deed deed = kDeeds[random_.below(woken ? std::size(kDeeds) : kQuietDeeds)];
         // Who waits for a module's answer must not be restarted meanwhile: what it asked for would
         // come after what it does next.
         if ((deed == Deed::ToggleChild && me.index != 0) ||
