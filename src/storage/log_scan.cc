@@ -160,15 +160,14 @@ std::size_t zero_tail(ByteView file) {
     return static_cast<std::size_t>(file.rend() - last);
 }
 
-/// Where the bytes begin that stand between the last record, which ends at `end`, and the end of the
-/// file, if RocksDB takes them for a torn header: they do not fill a header, nor does their block
-/// end with them.
+/// Where the bytes begin that stand between the last record, which ends at `end`, and the end of
+/// the file, if RocksDB takes them for a torn header: they do not fill a header, nor does their
+/// block end with them.
 std::optional<std::size_t> remnant_begin(ByteView file, std::size_t end) {
     const std::size_t last_block = file.size() / kBlockBytes * kBlockBytes;
     const std::size_t begin = std::max(end, last_block);
-    return begin < file.size() && file.size() - begin < kFragmentHeaderBytes
-               ? std::optional(begin)
-               : std::nullopt;
+    return begin < file.size() && file.size() - begin < kFragmentHeaderBytes ? std::optional(begin)
+                                                                             : std::nullopt;
 }
 
 /// Calls `record(begin, end, bytes)` for each record of the file and `damage(offset, what)` for

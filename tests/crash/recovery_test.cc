@@ -251,8 +251,8 @@ TEST(Recovery, ALogFileOfAnyLengthBehindItsLastRecordOpensBesideNewerTables) {
             SimulatedFiles at_start(changed);
             remnants += scan_log(at_start, "/home/db").value().remnants.size();
             KeptLines sink;
-            const auto report = examine_home("/home", 0, at_start, ManualClock(),
-                                             Log(sink, LogLevel::Error));
+            const auto report =
+                examine_home("/home", 0, at_start, ManualClock(), Log(sink, LogLevel::Error));
             ASSERT_TRUE(report);
             EXPECT_EQ(std::count_if(report->findings.begin(), report->findings.end(),
                                     [](const Finding& finding) {

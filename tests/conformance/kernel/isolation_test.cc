@@ -205,16 +205,23 @@ TEST_P(ComponentIsolation, CK126_AHundredMegabytesAreSetAndReadBesideOthers) {
     };
     post("ping", kAsksEvery5Ms);
     world.compute(50 * kMillisecond);
-    post("large", "print 3 sets\nset-state #100000000\nprint 3 reads\nget-state\nprint 3 over");
-    for (int rounds = 0; phase != "over"; ++rounds) {
-        ASSERT_LT(rounds, 100'000) << phase;
-        world.compute(10 * kMillisecond);
-    }
-    world.compute(10 * kMillisecond);
-    EXPECT_THAT(of("large"), ElementsAre("4 get-state value=" + shown_pattern(kBytes), "5 done"));
+    const auto repeat_until_enough = [&](const std::string& name, const std::string& call) {
+        for (int times = 0; waits[name].size() < 50; ++times) {
+            ASSERT_LT(times, 50) << name;
+            post("large", "print 3 " + name + "\n" + call + "\nprint 3 over");
+            world.compute(10 * kMillisecond);
+            for (int rounds = 0; phase != "over"; ++rounds) {
+                ASSERT_LT(rounds, 100'000) << phase;
+                world.compute(10 * kMillisecond);
+            }
+            world.compute(10 * kMillisecond);
+        }
+    };
+    repeat_until_enough("sets", "set-state #100000000");
+    repeat_until_enough("reads", "get-state");
+    EXPECT_THAT(of("large"), Contains("2 get-state value=" + shown_pattern(kBytes)));
     for (const char* during : {"sets", "reads"}) {
         std::vector<Nanoseconds>& all = waits[during];
-        ASSERT_GE(all.size(), 10U) << during;
         std::sort(all.begin(), all.end());
         EXPECT_LE(all[all.size() / 2], kSleep + kMillisecond)
             << during << ": woken at the next tick";
