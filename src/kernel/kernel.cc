@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/short_turns.h"
 
 namespace perdure::kernel {
 namespace {
@@ -91,6 +92,7 @@ void Kernel::start(Threads threads) {
         for (auto& worker : workers_) {
             threads_.emplace_back([&worker = *worker] {
                 pthread_setname_np(pthread_self(), "worker");
+                ask_for_short_turns();
                 worker.run();
             });
         }

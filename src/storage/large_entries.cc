@@ -4,6 +4,7 @@
 #include <charconv>
 #include <optional>
 #include <set>
+#include <thread>
 
 #include "storage/crc32c.h"
 #include "storage/record.h"
@@ -29,6 +30,18 @@ std::optional<std::uint64_t> id_of(std::string_view name) {
         return {};
     }
     return id;
+}
+
+/// The thread gives way after each piece: one that goes on for milliseconds would keep a worker
+/// that wakes on the same processor waiting for as long.
+template <typename Use>
+Result<void> for_each_piece(ByteView bytes, Use&& use) {
+    constexpr std::size_t kPieceBytes = 256 << 10;
+    for (; !bytes.empty(); bytes = bytes.subspan(std::min(kPieceBytes, bytes.size()))) {
+        RETURN_IF_ERROR(use(bytes.first(std::min(kPieceBytes, bytes.size()))));
+        std::this_thread::yield();
+    }
+    return {};
 }
 
 }  // namespace
@@ -110,11 +123,16 @@ Result<StagedEntry> LargeEntries::stage(Entry&& entry, std::uint64_t inline_byte
             break;
         }
         Change& change = staged.entry_.changes[index];
-        const LargeReference reference{next_id_.fetch_add(1), change.value->size(),
-                                       crc32c(change.value->view())};
+        const ByteView value = change.value->view();
+        std::uint32_t checksum = 0;
+        RETURN_IF_ERROR(for_each_piece(value, [&](ByteView piece) -> Result<void> {
+            checksum = crc32c_extend(checksum, piece);
+            return {};
+        }));
+        const LargeReference reference{next_id_.fetch_add(1), value.size(), checksum};
         ASSIGN_OR_RETURN(auto file, files_.open_write(path_of(reference.id), OpenMode::New));
         staged.uses_.push_back({index, reference});
-        RETURN_IF_ERROR(file->append(change.value->view()));
+        RETURN_IF_ERROR(for_each_piece(value, [&](ByteView piece) { return file->append(piece); }));
         if (const SyncOutcome synced = file->sync(); !synced) {
             failed_sync_(synced.failure());
             return Error(ErrorCode::Io, synced.failure());

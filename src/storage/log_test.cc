@@ -374,6 +374,21 @@ TEST_F(LogTest, ALargeEntryIsSyncedBesideTheLogFirst) {
     EXPECT_EQ(read("k"), "small");
 }
 
+TEST_F(LogTest, ALargeEntryOfManyPiecesIsWhole) {
+    LogLimits limits;
+    limits.entry_inline_bytes_max = 1000;
+    make(limits);
+    for (const std::size_t size : {256 << 10, (256 << 10) + 1, (3 << 20) + 7}) {
+        std::string big(size, '\0');
+        for (std::size_t i = 0; i < size; ++i) {
+            big[i] = static_cast<char>(i * 2654435761U >> 13);
+        }
+        ASSERT_TRUE(log->append(log->stage(set("k", big)).value(), 1)) << size;
+        drain();
+        EXPECT_TRUE(read("k") == big) << size;
+    }
+}
+
 TEST_F(LogTest, AStagedEntryThatIsNeverAppendedLeavesNothingBehind) {
     LogLimits limits;
     limits.entry_inline_bytes_max = 100;
