@@ -63,9 +63,8 @@ public:
     /// One message, in order of arrival. Must not block: long work goes to the blocking pool, and
     /// the answer follows. Thread: the module's worker.
     virtual void handle(IncomingRequest request) = 0;
-    virtual void handle(IncomingResponse response) {
-        (void)response;
-    }  // NOLINT(*-unnecessary-value-param): others keep it
+    // NOLINTNEXTLINE(performance-unnecessary-value-param): others keep it
+    virtual void handle(IncomingResponse response) { (void)response; }
     virtual void handle(RefusedRequest request) { (void)request; }
 };
 
